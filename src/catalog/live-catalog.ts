@@ -1,0 +1,193 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { messageOf } from '../errors.ts';
+import type { KeyNames } from '../redis/keys.ts';
+import { listKeys, readKeys } from './read-keys.ts';
+import { rebuild } from './rebuild.ts';
+import { NOTHING, Snapshot } from './snapshot.ts';
+import { followChanges } from './tracking.ts';
+
+/** Where tracking is not to be had (Cluster, a proxy, Redis before 6) everything is read again this often. */
+const POLL_INTERVAL_MS = 1_000;
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5_000;
+
+export interface LiveCatalogParts {
+  /** Reads; its tracking is redirected to `ears`. */
+  readonly redis: Redis | Cluster;
+  /** Hears what changed; see `tracking.ts` for how it must be opened. Absent: poll. */
+  readonly ears: Redis | undefined;
+  readonly names: KeyNames;
+  readonly log: Logger;
+}
+
+export interface LiveCatalog {
+  /** The records as they were when Redis last told of a change. Empty before the first load. */
+  current(): Snapshot;
+  /** Milliseconds since it is not known to be current; undefined while it is. */
+  staleForMs(): number | undefined;
+  /** True once everything has been read for the first time. */
+  loaded(): boolean;
+  onChange(listener: (snapshot: Snapshot) => void): void;
+  /** Begins to load and follow; returns at once, and goes on trying by itself when Redis is away. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** A snapshot of the catalog in memory that follows Redis: what changed, whoever changed it, is read again and nothing else. */
+export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts): LiveCatalog {
+  let snapshot = new Snapshot(NOTHING);
+  let loaded = false;
+  let stopped = false;
+  /** Redis is there and will tell of changes (or is polled): reading makes sense. */
+  let listening = false;
+  let everything = true;
+  const dirty = new Set<string>();
+  let staleSince: number | undefined = performance.now();
+  let working: Promise<void> | undefined;
+  const retry = interruptibleWait();
+  const listeners: ((snapshot: Snapshot) => void)[] = [];
+  const sayFaults = faultSayer(log);
+  let pollTimer: NodeJS.Timeout | undefined;
+
+  const tracking =
+    ears === undefined || !isSingle(redis)
+      ? undefined
+      : followChanges({
+          redis,
+          ears,
+          names,
+          log,
+          onListening() {
+            listening = true;
+            readEverything();
+          },
+          onDeaf() {
+            listening = false;
+            staleSince ??= performance.now();
+          },
+          onChange(keys) {
+            if (keys === 'everything') return readEverything();
+            for (const key of keys) if (names.parse(key) !== undefined) dirty.add(key);
+            work();
+          },
+          onRefused: poll,
+        });
+
+  function readEverything(): void {
+    everything = true;
+    retry.interrupt();
+    work();
+  }
+
+  function poll(): void {
+    listening = true;
+    pollTimer = setInterval(readEverything, POLL_INTERVAL_MS);
+    redis.on('close', () => {
+      staleSince ??= performance.now();
+    });
+    readEverything();
+  }
+
+  /** One reader at a time; what changes while it reads is read in its next round. */
+  function work(): void {
+    if (working !== undefined) return;
+    working = readUntilCurrent().finally(() => {
+      working = undefined;
+    });
+  }
+
+  async function readUntilCurrent(): Promise<void> {
+    let retryMs = FIRST_RETRY_MS;
+    while (!stopped && listening && (everything || dirty.size > 0)) {
+      try {
+        await readOnce();
+        retryMs = FIRST_RETRY_MS;
+      } catch (error) {
+        everything = true;
+        staleSince ??= performance.now();
+        log.warn({ reason: messageOf(error) }, 'The catalog cannot be read from Redis; trying again');
+        await retry.wait(retryMs * (0.5 + Math.random() / 2));
+        retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
+      }
+    }
+  }
+
+  async function readOnce(): Promise<void> {
+    const all = everything;
+    everything = false;
+    // Keys that were there and are gone must be read, too, as the nothing they now are.
+    const keys = all ? new Set([...(await listKeys(redis, names)), ...keysOf(snapshot, names)]) : new Set(dirty);
+    dirty.clear();
+    snapshot = new Snapshot(await rebuild(snapshot.parts, names, await readKeys(redis, names, [...keys])));
+    if (all && listening && !everything) {
+      staleSince = undefined;
+      if (!loaded) log.info({ integrations: snapshot.parts.tables.integrations.size }, 'The catalog is loaded');
+      loaded = true;
+    }
+    sayFaults(snapshot);
+    for (const listener of listeners) listener(snapshot);
+  }
+
+  return {
+    current: () => snapshot,
+    staleForMs: () => (staleSince === undefined ? undefined : performance.now() - staleSince),
+    loaded: () => loaded,
+    onChange: (listener) => void listeners.push(listener),
+    start() {
+      if (tracking === undefined) poll();
+      else tracking.start();
+    },
+    async stop() {
+      stopped = true;
+      tracking?.stop();
+      clearInterval(pollTimer);
+      retry.interrupt();
+      await working;
+    },
+  };
+}
+
+function isSingle(redis: Redis | Cluster): redis is Redis {
+  return !redis.isCluster;
+}
+
+/** Each fault is said once for as long as it stands: a record mended and broken again is said again. */
+function faultSayer(log: Logger): (snapshot: Snapshot) => void {
+  let said: ReadonlySet<string> = new Set();
+  return (snapshot) => {
+    const standing = new Set<string>();
+    for (const { key, field, message } of snapshot.faults()) {
+      const id = JSON.stringify([key, field, message]);
+      standing.add(id);
+      if (!said.has(id)) {
+        log.warn({ key, field, reason: message }, 'A record cannot be read; tasks that need it are refused');
+      }
+    }
+    said = standing;
+  };
+}
+
+/** The keys that only exist while they hold something, as far as the snapshot knows them. */
+function keysOf(snapshot: Snapshot, names: KeyNames): string[] {
+  return [
+    ...[...snapshot.parts.members.keys()].map((group) => names.members(group)),
+    ...[...snapshot.parts.grants.keys()].map((subject) => names.grants(subject)),
+    ...snapshot.parts.keyFaults.keys(),
+  ];
+}
+
+function interruptibleWait(): { wait(ms: number): Promise<void>; interrupt(): void } {
+  let interrupt = (): void => {};
+  return {
+    wait: (ms) =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        interrupt = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+    interrupt: () => interrupt(),
+  };
+}

@@ -1,0 +1,106 @@
+import type { z } from 'zod';
+import { type Integration, integrationRecord } from '../integrations/integration.ts';
+import { type Model, modelRecord } from '../integrations/model.ts';
+import { integrationName, splitQualified } from '../integrations/names.ts';
+import { describeFaults, parseJson } from '../parsing.ts';
+import { type Prompt, promptRecord } from '../prompts/prompt.ts';
+import { type Access, parseAccess, type TargetId, targetFault } from '../rbac/grants.ts';
+import {
+  type Application,
+  applicationRecord,
+  type Group,
+  groupRecord,
+  type Role,
+  roleRecord,
+  type User,
+  userRecord,
+} from '../rbac/records.ts';
+import type { HashKind } from '../redis/keys.ts';
+
+/** What each hash of the catalog holds, one record a field. */
+export interface RecordKinds {
+  readonly integrations: Integration;
+  readonly models: Model;
+  readonly prompts: Prompt;
+  readonly groups: Group;
+  readonly applications: Application;
+  readonly users: User;
+  readonly roles: Role;
+}
+
+/** A record that could not be read: where it stands in Redis and what is wrong, never its value. */
+export interface RecordFault {
+  readonly key: string;
+  readonly field: string;
+  readonly message: string;
+}
+
+export type Lookup<T> =
+  | { readonly kind: 'found'; readonly record: T }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'invalid'; readonly fault: RecordFault };
+
+/** One record as it was read; the raw text is kept so that an unchanged one is never parsed twice. */
+export interface Entry<T> {
+  readonly raw: string;
+  readonly lookup: Exclude<Lookup<T>, { kind: 'absent' }>;
+}
+
+export const RECORD_SCHEMAS = {
+  integrations: integrationRecord,
+  models: modelRecord,
+  prompts: promptRecord,
+  groups: groupRecord,
+  applications: applicationRecord,
+  users: userRecord,
+  roles: roleRecord,
+} as const satisfies { readonly [K in HashKind]: z.ZodType<RecordKinds[K]> };
+
+/** What is wrong with a record's name, or undefined. */
+export function nameFault(kind: HashKind, name: string): string | undefined {
+  switch (kind) {
+    case 'integrations': {
+      const read = integrationName.safeParse(name);
+      return read.success ? undefined : `the name is not usable: ${read.error.issues[0]?.message ?? ''}`;
+    }
+    case 'models':
+      return splitQualified(name) === undefined ? 'a model is named provider:model' : undefined;
+    case 'users':
+      return name === '' || name.startsWith('app:') ? 'a user id is not empty and does not begin with app:' : undefined;
+    case 'applications':
+    case 'groups':
+    case 'prompts':
+    case 'roles':
+      return name === '' ? 'the name is empty' : undefined;
+  }
+}
+
+export function readRecord<K extends HashKind>(
+  kind: K,
+  key: string,
+  field: string,
+  raw: string,
+): Entry<RecordKinds[K]> {
+  const badName = nameFault(kind, field);
+  if (badName !== undefined) return { raw, lookup: { kind: 'invalid', fault: { key, field, message: badName } } };
+  // The table above ties each kind to its schema; TypeScript cannot follow that through a type parameter.
+  const read = parseJson(raw, RECORD_SCHEMAS[kind] as unknown as z.ZodType<RecordKinds[K]>);
+  return read.ok
+    ? { raw, lookup: { kind: 'found', record: read.value } }
+    : { raw, lookup: { kind: 'invalid', fault: { key, field, message: describeFaults(read.faults) } } };
+}
+
+export interface Grant {
+  readonly target: TargetId;
+  readonly access: ReadonlySet<Access>;
+}
+
+/** One field of a hash of grants: the target, and what may be done with it. */
+export function readGrant(key: string, field: string, raw: string): Entry<Grant> {
+  const access = parseAccess(raw);
+  const message = targetFault(field) ?? ('fault' in access ? access.fault : undefined);
+  if (message !== undefined || 'fault' in access) {
+    return { raw, lookup: { kind: 'invalid', fault: { key, field, message: message ?? '' } } };
+  }
+  return { raw, lookup: { kind: 'found', record: { target: field as TargetId, access: access.access } } };
+}

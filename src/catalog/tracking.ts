@@ -1,0 +1,91 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { messageOf } from '../errors.ts';
+import type { KeyNames } from '../redis/keys.ts';
+
+const INVALIDATIONS = '__redis__:invalidate';
+
+export interface TrackingParts {
+  /** The connection that reads. Tracking is a state of it, lost when it is. */
+  readonly redis: Redis;
+  /** The subscriber that hears of changes: opened with `protocol: 2` (ioredis drops RESP3 invalidations) and `autoResubscribe: false`. */
+  readonly ears: Redis;
+  readonly names: KeyNames;
+  readonly log: Logger;
+  /** Both connections are up and Redis tells of every change from now on; what happened before is unknown. */
+  readonly onListening: () => void;
+  /** Changes may go unheard from now on, until `onListening`. */
+  readonly onDeaf: () => void;
+  /** Keys that changed; `everything` after FLUSHALL. */
+  readonly onChange: (keys: readonly string[] | 'everything') => void;
+  /** Redis answered that it does not do this (NOPERM, a proxy, an old version): poll instead. */
+  readonly onRefused: () => void;
+}
+
+/**
+ * Redis' client-side caching in its broadcasting form (redis.io, "Client-side caching in Redis"): the reading
+ * connection issues CLIENT TRACKING … BCAST REDIRECT towards a subscriber. RESP2 gives the reader no sign when its
+ * subscriber is cut, so whenever either connection comes back the whole is set up again.
+ */
+export function followChanges(parts: TrackingParts): { start(): void; stop(): void } {
+  const { redis, ears, names, log } = parts;
+  let stopped = false;
+  /** Counts attempts, so that one that was overtaken by a reconnection says nothing. */
+  let attempt = 0;
+
+  async function setUp(): Promise<void> {
+    attempt += 1;
+    const mine = attempt;
+    if (stopped || redis.status !== 'ready' || ears.status !== 'ready') return;
+    try {
+      // A subscriber may not ask for its own id, so it leaves its channel first; a reconnected one has a new id.
+      await ears.unsubscribe(INVALIDATIONS);
+      const id = await ears.client('ID');
+      await ears.subscribe(INVALIDATIONS);
+      const prefixes = names.trackedPrefixes.flatMap((prefix) => ['PREFIX', prefix]);
+      await redis.call('CLIENT', 'TRACKING', 'OFF');
+      await redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes);
+      if (mine === attempt && !stopped) parts.onListening();
+    } catch (error) {
+      if (mine !== attempt || stopped) return;
+      if (isRefusal(error)) {
+        log.warn({ reason: messageOf(error) }, 'Redis refuses client tracking: the catalog is polled instead');
+        stop();
+        parts.onRefused();
+      } else {
+        // A connection was lost meanwhile: its next 'ready' begins again.
+        log.debug({ reason: messageOf(error) }, 'Client tracking was interrupted while it was set up');
+      }
+    }
+  }
+
+  const onReady = (): void => void setUp();
+  const onClose = (): void => {
+    attempt += 1;
+    parts.onDeaf();
+  };
+  const onMessage = (channel: string, message: unknown): void => {
+    if (channel !== INVALIDATIONS) return;
+    parts.onChange(Array.isArray(message) ? message.map(String) : 'everything');
+  };
+
+  function stop(): void {
+    stopped = true;
+    for (const connection of [redis, ears]) connection.off('ready', onReady).off('close', onClose);
+    ears.off('message', onMessage);
+  }
+
+  return {
+    start() {
+      for (const connection of [redis, ears]) connection.on('ready', onReady).on('close', onClose);
+      ears.on('message', onMessage);
+      void setUp();
+    },
+    stop,
+  };
+}
+
+/** An answer of Redis itself, such as NOPERM or an unknown subcommand; not a lost connection, nor a state that passes. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError' && !/redirect|LOADING|READONLY/i.test(error.message);
+}

@@ -1,0 +1,192 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { ServiceError } from './errors.ts';
+import { describeFaults, didYouMean, type Fault, parseValue } from './parsing.ts';
+import { SUBJECT_SOURCES, type SubjectSource } from './rbac/task-subject.ts';
+
+/** The Conductor task types that we serve. */
+export const TASK_TYPES = ['LLM_TEXT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS'] as const;
+export type TaskType = (typeof TASK_TYPES)[number];
+
+/** A Conductor task type to poll, and which of ours its tasks are. */
+export interface ServedType {
+  readonly type: TaskType;
+  /** The task type as Conductor knows it; the same unless TASK_TYPES says otherwise. */
+  readonly queue: string;
+}
+
+const wholeNumber = (from: number, to = Number.MAX_SAFE_INTEGER) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.number().min(from, `at least ${from}`).max(to, `at most ${to}`));
+
+const httpUrl = z.string().superRefine((text, context) => {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    context.addIssue({ code: 'custom', message: 'a URL that begins with http:// or https://' });
+  }
+});
+
+const REDIS_PROTOCOL = /^(rediss?|redis\+sentinel|redis\+cluster):$/;
+const redisUrl = z.string().superRefine((text, context) => {
+  const nodes = text.split(',').map((node) => node.trim());
+  if (!nodes.every((node) => URL.canParse(node) && REDIS_PROTOCOL.test(new URL(node).protocol))) {
+    context.addIssue({
+      code: 'custom',
+      message: 'redis://, rediss://, redis+sentinel:// or redis+cluster:// URLs, several separated by commas',
+    });
+  }
+});
+
+const taskTypes = z.string().transform((text, context): ServedType[] => {
+  const served: ServedType[] = [];
+  for (const entry of text.split(',').map((part) => part.trim())) {
+    const [type = '', queue = type, ...rest] = entry.split('=').map((part) => part.trim());
+    if (!(TASK_TYPES as readonly string[]).includes(type) || queue === '' || rest.length > 0) {
+      const hint = didYouMean(type, TASK_TYPES);
+      context.addIssue({
+        code: 'custom',
+        message: `"${entry}" is not TYPE or TYPE=conductor_task_type; types are ${TASK_TYPES.join(', ')}.${hint}`,
+      });
+    } else if (served.some((other) => other.queue === queue)) {
+      context.addIssue({ code: 'custom', message: `"${queue}" is named twice` });
+    } else {
+      served.push({ type: type as TaskType, queue });
+    }
+  }
+  return served;
+});
+
+const subjectSources = z.string().transform((text, context): SubjectSource[] => {
+  const sources = text.split(',').map((part) => part.trim());
+  const unknown = sources.find((source) => !(SUBJECT_SOURCES as readonly string[]).includes(source));
+  if (unknown !== undefined) {
+    context.addIssue({ code: 'custom', message: `"${unknown}" is not one of ${SUBJECT_SOURCES.join(', ')}` });
+  }
+  return sources as SubjectSource[];
+});
+
+const encryptionKeys = z.string().superRefine((text, context) => {
+  for (const [index, entry] of text.split(',').entries()) {
+    const [id = '', key = ''] = entry.trim().split(/:(.*)/s);
+    // The key itself is never repeated: this message goes to a log.
+    if (!/^[\w.-]+$/.test(id) || Buffer.from(key, 'base64').length !== 32) {
+      context.addIssue({ code: 'custom', message: `entry ${index + 1} is not id:base64key with a key of 32 bytes` });
+    }
+  }
+});
+
+const environment = z
+  .object({
+    CONDUCTOR_SERVER_URL: httpUrl.default('http://localhost:8080'),
+    CONDUCTOR_AUTH_KEY: z.string().optional(),
+    CONDUCTOR_AUTH_SECRET: z.string().optional(),
+    TASK_TYPES: taskTypes.default(TASK_TYPES.map((type) => ({ type, queue: type }))),
+    TASK_DOMAIN: z
+      .string()
+      .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-"')
+      .optional(),
+    REGISTER_TASK_DEFINITIONS: z.enum(['all', 'common', 'none']).default('all'),
+    REDIS_URL: redisUrl.default('redis://localhost:6379'),
+    REDIS_PREFIX: z.string().default('cohere:'),
+    ENCRYPTION_KEYS: encryptionKeys.optional(),
+    SECRET_FILES_DIR: z.string().optional(),
+    MAX_IN_FLIGHT: wholeNumber(1, 10_000).default(256),
+    WORKER_ID: z
+      .string()
+      .regex(/^[\w.@-]+$/, 'letters, digits, "_", ".", "@" and "-"')
+      .optional(),
+    DRAIN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(25_000),
+    SUBJECT_SOURCES: subjectSources.default(['token', 'creator', 'application']),
+    RBAC_MODE: z.enum(['enforce', 'audit', 'off']).default('enforce'),
+    HTTP_PORT: wholeNumber(0, 65_535).default(9464),
+    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  })
+  .superRefine((values, context) => {
+    if ((values.CONDUCTOR_AUTH_KEY === undefined) !== (values.CONDUCTOR_AUTH_SECRET === undefined)) {
+      context.addIssue({
+        code: 'custom',
+        path: [values.CONDUCTOR_AUTH_KEY === undefined ? 'CONDUCTOR_AUTH_KEY' : 'CONDUCTOR_AUTH_SECRET'],
+        message: 'missing: key and secret go together',
+      });
+    }
+    if (isCluster(values.REDIS_URL) && !/\{[^{}]+\}/.test(values.REDIS_PREFIX)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['REDIS_PREFIX'],
+        message: 'on Redis Cluster the prefix holds a hash tag, such as {cohere}:',
+      });
+    }
+  });
+
+/** Several comma-separated `redis://` nodes mean Cluster, too. */
+function isCluster(url: string): boolean {
+  return url.startsWith('redis+cluster://') || (url.includes(',') && !url.startsWith('redis+sentinel://'));
+}
+
+/** What the environment says, parsed once at the start and never changed. Times in milliseconds. */
+export interface Config {
+  readonly conductor: {
+    /** Ends in `/api`, whether or not CONDUCTOR_SERVER_URL did. */
+    readonly apiUrl: string;
+    readonly auth: { readonly keyId: string; readonly keySecret: string } | undefined;
+  };
+  readonly tasks: {
+    readonly served: readonly ServedType[];
+    readonly domain: string | undefined;
+    readonly registerDefinitions: 'all' | 'common' | 'none';
+    /** Tasks held by one worker at once. */
+    readonly maxInFlight: number;
+    readonly drainTimeoutMs: number;
+  };
+  readonly redis: { readonly url: string; readonly prefix: string; readonly cluster: boolean };
+  readonly secrets: { readonly filesDir: string | undefined };
+  readonly access: { readonly mode: 'enforce' | 'audit' | 'off'; readonly sources: readonly SubjectSource[] };
+  /** A label for people; identity adds a random part at every start. */
+  readonly workerLabel: string;
+  readonly httpPort: number;
+  readonly logLevel: string;
+}
+
+/** Reads the environment. Throws CONFIG_INVALID naming every fault at once; an empty value counts as absent. */
+export function parseConfig(variables: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const read = parseValue(given, environment);
+  if (!read.ok) throw configError(read.faults);
+  const values = read.value;
+  const server = values.CONDUCTOR_SERVER_URL.replace(/\/+$/, '').replace(/\/api$/, '');
+  return deepFreeze({
+    conductor: {
+      apiUrl: `${server}/api`,
+      auth:
+        values.CONDUCTOR_AUTH_KEY === undefined || values.CONDUCTOR_AUTH_SECRET === undefined
+          ? undefined
+          : { keyId: values.CONDUCTOR_AUTH_KEY, keySecret: values.CONDUCTOR_AUTH_SECRET },
+    },
+    tasks: {
+      served: values.TASK_TYPES,
+      domain: values.TASK_DOMAIN,
+      registerDefinitions: values.REGISTER_TASK_DEFINITIONS,
+      maxInFlight: values.MAX_IN_FLIGHT,
+      drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
+    },
+    redis: { url: values.REDIS_URL, prefix: values.REDIS_PREFIX, cluster: isCluster(values.REDIS_URL) },
+    secrets: { filesDir: values.SECRET_FILES_DIR },
+    access: { mode: values.RBAC_MODE, sources: values.SUBJECT_SOURCES },
+    workerLabel: values.WORKER_ID ?? hostname().replaceAll(/[^\w.@-]/g, '-'),
+    httpPort: values.HTTP_PORT,
+    logLevel: values.LOG_LEVEL,
+  });
+}
+
+function configError(faults: readonly Fault[]): ServiceError {
+  return new ServiceError('CONFIG_INVALID', `The environment is not usable: ${describeFaults(faults)}`);
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part);
+  return Object.freeze(value);
+}

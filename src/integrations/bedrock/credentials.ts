@@ -1,0 +1,88 @@
+import type { Logger } from 'pino';
+import { messageOf } from '../../errors.ts';
+
+/** What a request is signed with. Without `expiration` it holds until somebody revokes it. */
+export interface AwsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+}
+
+export interface CredentialsSource {
+  /** Valid credentials; waits only when there are none. Rejects with the last refresh's error. */
+  get(): Promise<AwsCredentials>;
+  /** After AWS refused `used`: others, if they can be had; `used` itself again where they cannot. */
+  renew(used: AwsCredentials): Promise<AwsCredentials>;
+}
+
+export interface CredentialsParts {
+  readonly load: () => Promise<AwsCredentials>;
+  /** Names the integration in the log. */
+  readonly name: string;
+  readonly log: Logger;
+  readonly now?: () => number;
+}
+
+/** Refreshed this long before they expire, or a fifth of their life where that is shorter. */
+const REFRESH_AHEAD_MS = 300_000;
+/** Credentials this young were already the answer to a refusal: another refresh would bring the same again. */
+const TOO_YOUNG_TO_RENEW_MS = 5_000;
+const RETRY_AFTER_MS = 1_000;
+
+/**
+ * Keeps credentials fresh: one refresh at a time, ahead of expiry and in the background, while calls go on with the
+ * ones that still hold. A refresh that fails is only felt when the old ones have really expired. (AWS's own
+ * memoisation lets calls wait for the refresh and fails them with it.)
+ */
+export function refreshingCredentials({ load, name, log, now = Date.now }: CredentialsParts): CredentialsSource {
+  let current: { credentials: AwsCredentials; obtainedAt: number } | undefined;
+  let refreshing: Promise<AwsCredentials> | undefined;
+  let notBefore = 0;
+
+  function refresh(): Promise<AwsCredentials> {
+    refreshing ??= load()
+      .then(
+        (credentials) => {
+          current = { credentials, obtainedAt: now() };
+          notBefore = 0;
+          return credentials;
+        },
+        (error) => {
+          notBefore = now() + RETRY_AFTER_MS;
+          throw error;
+        },
+      )
+      .finally(() => {
+        refreshing = undefined;
+      });
+    return refreshing;
+  }
+
+  function refreshInBackground(): void {
+    if (refreshing !== undefined || now() < notBefore) return;
+    refresh().catch((error: unknown) => {
+      log.warn(
+        { integration: name, reason: messageOf(error) },
+        'AWS credentials could not be refreshed; the old ones still hold',
+      );
+    });
+  }
+
+  return {
+    async get() {
+      if (current === undefined) return await refresh();
+      const { credentials, obtainedAt } = current;
+      if (credentials.expiration === undefined) return credentials;
+      const expiresAt = credentials.expiration.getTime();
+      if (now() >= expiresAt) return await refresh();
+      if (now() >= expiresAt - Math.min(REFRESH_AHEAD_MS, (expiresAt - obtainedAt) / 5)) refreshInBackground();
+      return credentials;
+    },
+    async renew(used) {
+      if (current !== undefined && current.credentials !== used) return current.credentials;
+      if (current !== undefined && now() - current.obtainedAt < TOO_YOUNG_TO_RENEW_MS) return used;
+      return await refresh();
+    },
+  };
+}

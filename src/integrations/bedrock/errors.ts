@@ -1,0 +1,95 @@
+import { type ErrorCode, ServiceError } from '../../errors.ts';
+
+/**
+ * AWS's errors by name, as Bedrock Runtime and STS document them (API_runtime_InvokeModel, API_runtime_Converse,
+ * API_AssumeRole: "Errors"), and what each means for a task.
+ */
+const BY_NAME: Readonly<Record<string, ErrorCode>> = {
+  ThrottlingException: 'THROTTLED',
+  TooManyRequestsException: 'THROTTLED',
+  Throttling: 'THROTTLED',
+  ModelNotReadyException: 'THROTTLED',
+  ServiceQuotaExceededException: 'THROTTLED',
+  ServiceUnavailableException: 'BEDROCK_UNAVAILABLE',
+  ServiceUnavailable: 'BEDROCK_UNAVAILABLE',
+  InternalServerException: 'BEDROCK_UNAVAILABLE',
+  InternalFailure: 'BEDROCK_UNAVAILABLE',
+  ModelTimeoutException: 'MODEL_TIMEOUT',
+  ModelErrorException: 'MODEL_FAILED',
+  ValidationException: 'REQUEST_REFUSED',
+  ValidationError: 'CREDENTIALS_FAILED',
+  ResourceNotFoundException: 'MODEL_NOT_FOUND',
+  AccessDeniedException: 'CREDENTIALS_FAILED',
+  AccessDenied: 'CREDENTIALS_FAILED',
+  ExpiredTokenException: 'CREDENTIALS_FAILED',
+  ExpiredToken: 'CREDENTIALS_FAILED',
+  UnrecognizedClientException: 'CREDENTIALS_FAILED',
+  InvalidClientTokenId: 'CREDENTIALS_FAILED',
+  InvalidSignatureException: 'CREDENTIALS_FAILED',
+  SignatureDoesNotMatch: 'CREDENTIALS_FAILED',
+  MissingAuthenticationTokenException: 'CREDENTIALS_FAILED',
+  RegionDisabledException: 'CREDENTIALS_FAILED',
+  MalformedPolicyDocument: 'CREDENTIALS_FAILED',
+  PackedPolicyTooLarge: 'CREDENTIALS_FAILED',
+  CredentialsProviderError: 'CREDENTIALS_FAILED',
+};
+
+/** Refusals that fresh credentials may mend. */
+const MENDED_BY_FRESH_CREDENTIALS: ReadonlySet<string> = new Set([
+  'AccessDeniedException',
+  'ExpiredTokenException',
+  'UnrecognizedClientException',
+  'InvalidSignatureException',
+]);
+
+export function mayBeMendedByFreshCredentials(error: unknown): boolean {
+  return error instanceof Error && MENDED_BY_FRESH_CREDENTIALS.has(error.name);
+}
+
+export interface CallPlace {
+  readonly integration: string;
+  readonly model: string;
+}
+
+const WHAT_TO_DO: Partial<Record<ErrorCode, string>> = {
+  THROTTLED: 'Bedrock throttles this model',
+  BEDROCK_UNAVAILABLE: 'Bedrock or STS could not be reached or failed',
+  MODEL_TIMEOUT: 'the model took too long',
+  MODEL_FAILED: 'the model failed',
+  REQUEST_REFUSED: 'Bedrock refused the request',
+  MODEL_NOT_FOUND: 'Bedrock does not have this model in this region',
+  CREDENTIALS_FAILED:
+    'AWS refused the credentials of this integration; an administrator can look with `bedrock-cohere check`',
+};
+
+/** What AWS or the network threw, in our words and AWS's, with ARNs and account ids cut out. */
+export function asServiceError(thrown: unknown, place: CallPlace): ServiceError {
+  if (thrown instanceof ServiceError) return thrown;
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const code = BY_NAME[error.name] ?? codeByStatus(error) ?? 'BEDROCK_UNAVAILABLE';
+  const said = withoutIdentifiers(error.message);
+  return new ServiceError(
+    code,
+    `${place.integration}:${place.model}: ${WHAT_TO_DO[code]} (${error.name}${said === '' ? '' : `: ${said}`})`,
+    { cause: thrown },
+  );
+}
+
+function codeByStatus(error: Error): ErrorCode | undefined {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  if (status === undefined) return undefined;
+  if (status === 429) return 'THROTTLED';
+  if (status === 408) return 'MODEL_TIMEOUT';
+  if (status === 401 || status === 403) return 'CREDENTIALS_FAILED';
+  if (status >= 500) return 'BEDROCK_UNAVAILABLE';
+  return status >= 400 ? 'REQUEST_REFUSED' : undefined;
+}
+
+/** AWS names users, roles and accounts in its refusals; a task's reason is read by many. */
+export function withoutIdentifiers(text: string): string {
+  return text
+    .replaceAll(/arn:aws[\w-]*:[^\s"',)\]]+/g, 'arn:…')
+    .replaceAll(/\b\d{12}\b/g, '…')
+    .replaceAll(/\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{8,}\b/g, '…')
+    .slice(0, 1_000);
+}

@@ -1,0 +1,155 @@
+/**
+ * Cohere's models on Bedrock as data, and what an id says: family and life. Bedrock alone decides whether a call
+ * works: a life state warns and enriches an error, it never stops a call.
+ */
+import type { Family } from '../codec.ts';
+
+export interface CohereModel {
+  /** The model's own id, without an inference profile's prefix. */
+  readonly id: string;
+  readonly family: Family;
+  /** Tokens in, as AWS rounds them. */
+  readonly context: string;
+  /** The day (UTC, `YYYY-MM-DD`) from which Bedrock answers 404 "reached the end of its life". Absent: none announced. */
+  readonly endOfLife?: string;
+  /** A living model to use in its place. */
+  readonly alternative?: string;
+  /** Where the bare id can be called on demand (before its end, if it has ended). Empty: not known any more. */
+  readonly regions: readonly string[];
+  /** Cross-Region inference profiles, for the other regions. */
+  readonly profiles: readonly string[];
+  readonly source: string;
+}
+
+const GUIDE = 'https://docs.aws.amazon.com/bedrock/latest/userguide';
+const LIFE_CYCLE = `${GUIDE}/model-lifecycle-legacy.html`;
+
+/**
+ * No Cohere text model lives on demand, so the alternative is a chat model through Converse: Amazon Nova 2 Lite, whose
+ * global profile answers from every commercial region. Source: AWS, model-card-amazon-nova-2-lite.html.
+ */
+const TEXT_ALTERNATIVE = 'global.amazon.nova-2-lite-v1:0';
+
+const EMBED_V3_REGIONS = [
+  'us-east-1',
+  'us-west-2',
+  'ca-central-1',
+  'eu-central-1',
+  'eu-west-1',
+  'eu-west-2',
+  'eu-west-3',
+  'ap-northeast-1',
+  'ap-south-1',
+  'ap-southeast-1',
+  'ap-southeast-2',
+  'sa-east-1',
+];
+
+/** As of 2026-11-23. */
+export const COHERE_MODELS: readonly CohereModel[] = [
+  ...['cohere.command-text-v14', 'cohere.command-light-text-v14'].map((id) => ({
+    id,
+    family: 'command' as const,
+    context: '4K',
+    endOfLife: '2025-08-12',
+    alternative: TEXT_ALTERNATIVE,
+    regions: [],
+    profiles: [],
+    source: LIFE_CYCLE,
+  })),
+  ...['cohere.command-r-v1:0', 'cohere.command-r-plus-v1:0'].map((id) => ({
+    id,
+    family: 'command-r' as const,
+    context: '128K',
+    endOfLife: '2026-08-19',
+    alternative: TEXT_ALTERNATIVE,
+    regions: ['us-east-1', 'us-west-2'],
+    profiles: [],
+    source: `${GUIDE}/model-card-cohere-command-r-plus.html`,
+  })),
+  ...['cohere.embed-english-v3', 'cohere.embed-multilingual-v3'].map((id) => ({
+    id,
+    family: 'embed-v3' as const,
+    context: '512',
+    regions: EMBED_V3_REGIONS,
+    profiles: [],
+    source: `${GUIDE}/model-card-cohere-embed-english.html`,
+  })),
+  {
+    id: 'cohere.embed-v4:0',
+    family: 'embed-v4',
+    context: '128K',
+    regions: ['us-east-1', 'eu-west-1', 'ap-northeast-1'],
+    profiles: ['us.cohere.embed-v4:0', 'eu.cohere.embed-v4:0', 'global.cohere.embed-v4:0'],
+    source: `${GUIDE}/model-card-cohere-embed-v4.html`,
+  },
+  {
+    id: 'cohere.rerank-v3-5:0',
+    family: 'rerank',
+    context: '4K',
+    regions: ['us-east-1', 'us-west-2', 'ca-central-1', 'eu-central-1', 'ap-northeast-1'],
+    profiles: [],
+    source: `${GUIDE}/model-parameters-cohere.html`,
+  },
+];
+
+/** Any version of a family, also one that is not in the table yet. */
+const FAMILY_PATTERNS: readonly (readonly [RegExp, Family])[] = [
+  [/^cohere\.command(?:-light)?-text-/, 'command'],
+  [/^cohere\.command-r(?:-plus)?-v/, 'command-r'],
+  [/^cohere\.embed-(?:english|multilingual)-v3(?!\d)/, 'embed-v3'],
+  [/^cohere\.embed-v4(?!\d)/, 'embed-v4'],
+  [/^cohere\.rerank-/, 'rerank'],
+];
+
+/** The geographies of cross-Region inference profiles. Source: AWS, userguide/inference-profiles-support.html. */
+const PROFILE_PREFIX = /^(?:us-gov|us|eu|apac|global|jp|au|ca)\./;
+const READABLE_ARN = /^arn:aws(?:-us-gov|-cn)?:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)\/(.+)$/;
+/** `vendor.model`, as AWS's pattern for model ids starts; an imported or provisioned model's ARN is not of this form. */
+const MODEL_ID = /^[a-z0-9-]+\.[a-z0-9]/i;
+
+/** The table's row of an id, with or without a profile's prefix, a context suffix (`:7:4k`) or an ARN around it. */
+export function findModel(modelId: string): CohereModel | undefined {
+  const id = bareId(modelId);
+  return COHERE_MODELS.find((model) => id === model.id || id?.startsWith(`${model.id}:`));
+}
+
+export interface Life {
+  /** `unknown`: not a model of the table, or an ARN that hides it. */
+  readonly state: 'active' | 'ended' | 'unknown';
+  /** `YYYY-MM-DD`, where it has ended. */
+  readonly endedOn?: string;
+  /** A living model's id, where it has ended. */
+  readonly alternative?: string;
+}
+
+/** A model's life at a moment; its last day is the one before its end-of-life date, in UTC. */
+export function lifeOf(modelId: string, now: Date): Life {
+  const model = findModel(modelId);
+  if (model === undefined) return { state: 'unknown' };
+  const { endOfLife, alternative } = model;
+  if (endOfLife === undefined || now.toISOString().slice(0, 10) < endOfLife) return { state: 'active' };
+  return { state: 'ended', endedOn: endOfLife, ...(alternative === undefined ? {} : { alternative }) };
+}
+
+/**
+ * Which codec serves a model: its record's `family`, else what `modelId` shows, else what its name shows. An id that
+ * shows another model than Cohere's known families is `converse`, whatever the record is named; an ARN that hides its
+ * model shows nothing, so the name decides, and `converse` where it says nothing either.
+ */
+export function familyOf(model: {
+  readonly name: string;
+  readonly modelId?: string | undefined;
+  readonly family?: Family | undefined;
+}): Family {
+  if (model.family !== undefined) return model.family;
+  const shown = [model.modelId ?? '', model.name].map(bareId).find((id) => id !== undefined) ?? '';
+  return FAMILY_PATTERNS.find(([pattern]) => pattern.test(shown))?.[1] ?? 'converse';
+}
+
+/** The model's id in an id, a profile's id or an ARN; undefined where it can't be read. */
+function bareId(modelId: string): string | undefined {
+  const named = READABLE_ARN.exec(modelId)?.[1] ?? modelId;
+  const id = named.replace(PROFILE_PREFIX, '');
+  return MODEL_ID.test(id) ? id : undefined;
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { auditFields, tags } from '../record-fields.ts';
+import { FAMILIES } from './codec.ts';
+
+const positive = z.number().int().min(1);
+
+const configuration = z.strictObject({
+  /** Calls at once over the whole cluster. */
+  maxConcurrency: positive.optional(),
+  /** Calls at once from one worker. */
+  maxConcurrencyPerWorker: positive.optional(),
+  requestsPerMinute: positive.optional(),
+  tokensPerMinute: positive.optional(),
+  /** How long one call may take, in milliseconds. */
+  timeoutMs: positive.max(3_600_000).default(120_000),
+  /** How long a throttled task may be put off, in seconds. */
+  maxDeferralSeconds: positive.default(900),
+  /** An inference profile's id, or any ARN, to call in place of the name. */
+  modelId: z
+    .string()
+    .min(1)
+    .max(2048)
+    .regex(/^[!-~]+$/, 'an id or ARN without spaces')
+    .optional(),
+  /** Which codec to use where the id does not tell. */
+  family: z.enum(FAMILIES).optional(),
+  /** Task inputs used where a task gives none. */
+  defaults: z.record(z.string(), z.unknown()).default({}),
+  cache: z.strictObject({ ttlSeconds: positive }).optional(),
+  /** False: only named prompts, whatever the task says. */
+  rawPrompts: z.boolean().default(true),
+});
+
+/** One field of the hash `cohere:models`, in the shape of Orkes' IntegrationApi. */
+export const modelRecord = z.strictObject({
+  integrationName: z.string().optional(),
+  api: z.string().optional(),
+  description: z.string().nullish(),
+  enabled: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? true),
+  configuration: configuration.nullish().transform((value) => value ?? configuration.parse({})),
+  tags,
+  maxTokens: z.number().nullish(),
+  frequency: z.enum(['daily', 'weekly', 'monthly']).nullish(),
+  ...auditFields,
+});
+
+export type Model = z.infer<typeof modelRecord>;

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { ServiceError } from '../errors.ts';
+
+export interface SecretSources {
+  /** Environment variables that `env:NAME` may name. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** The folder of `file:NAME`; undefined: none may be named. */
+  readonly filesDir: string | undefined;
+}
+
+/** How a secret is written in a record. */
+export type SecretForm = 'encrypted' | 'environment' | 'file' | 'bare';
+
+export function secretForm(text: string): SecretForm {
+  if (text.startsWith('enc:')) return 'encrypted';
+  if (text.startsWith('env:')) return 'environment';
+  if (text.startsWith('file:')) return 'file';
+  return 'bare';
+}
+
+/**
+ * The service's own variables and AWS's: a record must not be able to send them anywhere. (An external id of
+ * `env:CONDUCTOR_AUTH_SECRET` would hand that secret to a role in somebody else's account.)
+ */
+const FORBIDDEN_VARIABLES =
+  /^(AWS_.*|CONDUCTOR_.*|REDIS_.*|ENCRYPTION_KEYS|SECRET_FILES_DIR|ADMIN_.*|ANONYMOUS_SUBJECT|TASK_.*|REGISTER_.*|MAX_IN_FLIGHT|WORKER_ID|DRAIN_TIMEOUT_MS|SUBJECT_SOURCES|RBAC_MODE|HTTP_PORT|LOG_LEVEL)$/;
+
+/**
+ * The secret itself. Read again at every call, so that a rotated file is seen. Throws SECRET_UNAVAILABLE with the
+ * field and the reference's name, never the secret.
+ */
+export async function openSecret(text: string, field: string, sources: SecretSources): Promise<string> {
+  const name = text.slice(text.indexOf(':') + 1);
+  switch (secretForm(text)) {
+    case 'bare':
+      return text;
+    case 'environment': {
+      if (FORBIDDEN_VARIABLES.test(name)) throw unavailable(field, `the variable ${name} may not be used as a secret`);
+      const value = sources.variables[name];
+      if (value === undefined || value === '')
+        throw unavailable(field, `the variable ${name} is not set in the worker's environment`);
+      return value;
+    }
+    case 'file':
+      return await readSecretFile(name, field, sources.filesDir);
+    case 'encrypted':
+      throw unavailable(field, 'this version cannot open encrypted secrets; use env:NAME or file:NAME');
+  }
+}
+
+async function readSecretFile(name: string, field: string, filesDir: string | undefined): Promise<string> {
+  if (filesDir === undefined)
+    throw unavailable(field, `file:${name} needs SECRET_FILES_DIR in the worker's environment`);
+  const folder = resolve(filesDir);
+  const path = join(folder, name);
+  const inside = relative(folder, path);
+  if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) {
+    throw unavailable(field, `file:${name} lies outside SECRET_FILES_DIR`);
+  }
+  try {
+    // Files written by hand or by a secret store often end in a line break that is not part of the secret.
+    const content = (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+    if (content !== '') return content;
+  } catch (cause) {
+    throw unavailable(field, `file:${name} cannot be read`, cause);
+  }
+  throw unavailable(field, `file:${name} is empty`);
+}
+
+function unavailable(field: string, reason: string, cause?: unknown): ServiceError {
+  return new ServiceError('SECRET_UNAVAILABLE', `${field}: ${reason}`, { field, cause });
+}

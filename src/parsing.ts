@@ -1,0 +1,83 @@
+import leven from 'leven';
+import { z } from 'zod';
+
+/** What is wrong with something a person wrote, and where in it: `field` is a path such as `configuration.region`, '' for the whole. */
+export interface Fault {
+  readonly field: string;
+  readonly message: string;
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** Reads JSON against a schema; never throws. A message never repeats the value read, which may be a secret. */
+export function parseJson<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, faults: [{ field: '', message: 'not JSON' }] };
+  }
+  return parseValue(value, schema);
+}
+
+export function parseValue<T>(value: unknown, schema: z.ZodType<T>): Parsed<T> {
+  const read = schema.safeParse(value, { reportInput: false });
+  if (read.success) return { ok: true, value: read.data };
+  return { ok: false, faults: read.error.issues.flatMap((issue) => faultsOf(issue, schema)) };
+}
+
+/** `configuration.region: …; enabled: …` on one line. */
+export function describeFaults(faults: readonly Fault[]): string {
+  return faults.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
+}
+
+/** ` Did you mean "x"?` when one of the known names is close enough to be a slip of the hand, else ''. */
+export function didYouMean(wanted: string, known: Iterable<string>): string {
+  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  let best: string | undefined;
+  let bestDistance = limit + 1;
+  for (const name of known) {
+    const distance = leven(wanted.toLowerCase(), name.toLowerCase(), { maxDistance: limit + 1 });
+    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+  }
+  return best === undefined ? '' : ` Did you mean "${best}"?`;
+}
+
+function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): Fault[] {
+  const field = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(schema, issue.path);
+    return issue.keys.map((key) => ({
+      field: field === '' ? key : `${field}.${key}`,
+      message: `unknown key.${didYouMean(key, known)}`,
+    }));
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    return [{ field, message: 'none of the allowed forms' }];
+  }
+  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined')) {
+    return [{ field, message: `missing (expected ${issue.expected})` }];
+  }
+  return [{ field, message: issue.message }];
+}
+
+/** The keys that the object schema at a path knows, for the "did you mean" of an unknown one. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let here: unknown = schema;
+  for (const step of path)
+    here = unwrap(here) instanceof z.ZodObject ? (unwrap(here) as z.ZodObject).shape[String(step)] : undefined;
+  const object = unwrap(here);
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  let here = schema;
+  for (;;) {
+    if (here instanceof z.ZodOptional || here instanceof z.ZodDefault || here instanceof z.ZodNullable)
+      here = here.unwrap();
+    else if (here instanceof z.ZodPipe) here = here.def.in;
+    else return here;
+  }
+}

@@ -1,0 +1,41 @@
+/** What may be done with a target; Orkes' words. */
+export const ACCESSES = ['CREATE', 'READ', 'EXECUTE', 'UPDATE', 'DELETE'] as const;
+export type Access = (typeof ACCESSES)[number];
+
+const ACCESS_WORDS: ReadonlySet<string> = new Set(ACCESSES);
+const TARGET = /^([A-Z][A-Z_]*):(.+)$/s;
+
+/** `INTEGRATION:provider:model`, `INTEGRATION_PROVIDER:provider`, `PROMPT:name` or `TAG:key:value`. */
+export type TargetId = string & { readonly __brand: 'TargetId' };
+
+export const integrationTarget = (provider: string): TargetId => `INTEGRATION_PROVIDER:${provider}` as TargetId;
+export const modelTarget = (provider: string, model: string): TargetId =>
+  `INTEGRATION:${provider}:${model}` as TargetId;
+export const promptTarget = (prompt: string): TargetId => `PROMPT:${prompt}` as TargetId;
+export const tagTarget = (key: string, value: string): TargetId => `TAG:${key}:${value}` as TargetId;
+
+/** What is wrong with a target as written in a grant, or undefined. Target types that we do not serve are kept, not judged. */
+export function targetFault(target: string): string | undefined {
+  const parts = TARGET.exec(target);
+  if (parts === null) return 'a target is TYPE:id, such as INTEGRATION:provider:model';
+  const [, type, id = ''] = parts;
+  if (type === 'INTEGRATION' && !/^[^:]+:.+$/s.test(id)) {
+    return 'an INTEGRATION target is INTEGRATION:provider:model; for a whole integration write INTEGRATION_PROVIDER:provider';
+  }
+  if (type === 'TAG' && !/^[^:]+:.*$/s.test(id)) return 'a TAG target is TAG:key:value';
+  return undefined;
+}
+
+/** `READ,EXECUTE` into its words; a fault where one is unknown or there is none. */
+export function parseAccess(text: string): { readonly access: ReadonlySet<Access> } | { readonly fault: string } {
+  const words = text.split(',').map((word) => word.trim());
+  const unknown = words.find((word) => !ACCESS_WORDS.has(word));
+  if (unknown !== undefined) return { fault: `access is one or more of ${ACCESSES.join(', ')}, separated by commas` };
+  return { access: new Set(words as Access[]) };
+}
+
+/** In the order of ACCESSES, as Redis holds them. */
+export function formatAccess(access: Iterable<Access>): string {
+  const held = new Set(access);
+  return ACCESSES.filter((word) => held.has(word)).join(',');
+}

@@ -1,0 +1,32 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+
+/**
+ * JSON lines on stdout. Levels: error = a person must act; warn = degraded, recovers by itself; info = lifecycle;
+ * debug = per task. Task inputs and outputs are never logged; the paths below are a second net under that rule.
+ */
+export function createLog(level: string, destination?: DestinationStream): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: {
+      paths: [
+        'accessToken',
+        '*.accessToken',
+        'api_key',
+        '*.api_key',
+        'externalId',
+        '*.externalId',
+        'keySecret',
+        '*.keySecret',
+        'secretAccessKey',
+        '*.secretAccessKey',
+        'sessionToken',
+        '*.sessionToken',
+      ],
+      censor: '********',
+    },
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}

@@ -1,0 +1,124 @@
+import type { TaskResult } from '@io-orkes/conductor-javascript';
+import { type Dispatcher, Pool } from 'undici';
+import { z } from 'zod';
+import type { ConductorSession } from './conductor-session.ts';
+
+/** Conductor answered with something else than success. */
+export class ConductorRefusal extends Error {
+  override readonly name = 'ConductorRefusal';
+  readonly status: number;
+  constructor(operation: string, status: number, body: string) {
+    super(`Conductor answered ${status} to ${operation}${body === '' ? '' : `: ${body.slice(0, 300)}`}`);
+    this.status = status;
+  }
+
+  /** False for what will never be accepted: trying again is pointless. */
+  get worthRepeating(): boolean {
+    return this.status >= 500 || [401, 403, 408, 425, 429].includes(this.status);
+  }
+}
+
+export interface PollRequest {
+  readonly queue: string;
+  readonly count: number;
+  /** Conductor holds an empty poll this long; at most 5000 (ExecutionService.MAX_POLL_TIMEOUT_MS). */
+  readonly waitMs: number;
+  readonly workerId: string;
+  readonly domain: string | undefined;
+}
+
+/** What Conductor knows of a task now. */
+export interface TaskState {
+  readonly status: string;
+  readonly workerId: string | undefined;
+  readonly pollCount: number;
+}
+
+export interface WorkflowOrigin {
+  readonly createdBy: string | undefined;
+  readonly ownerEmail: string | undefined;
+}
+
+/** The few calls a worker makes. Each rejects with ConductorRefusal, or with undici's error when there was no answer. */
+export interface Conductor {
+  poll(request: PollRequest): Promise<unknown[]>;
+  update(result: TaskResult): Promise<void>;
+  /** Undefined where Conductor has no such task (any more). */
+  taskState(taskId: string): Promise<TaskState | undefined>;
+  workflowOrigin(workflowId: string): Promise<WorkflowOrigin>;
+  close(): Promise<void>;
+}
+
+/** Sockets at most; beyond that calls queue. */
+const CONNECTIONS = 128;
+const ANSWER_TIMEOUT_MS = 30_000;
+
+const taskState = z.object({ status: z.string(), workerId: z.string().nullish(), pollCount: z.number().nullish() });
+const workflow = z.object({
+  createdBy: z.string().nullish(),
+  workflowDefinition: z.object({ ownerEmail: z.string().nullish() }).nullish(),
+});
+
+export function createConductor({ apiUrl, session }: { apiUrl: string; session: ConductorSession }): Conductor {
+  const { origin, pathname } = new URL(apiUrl);
+  const pool = new Pool(origin, {
+    connections: CONNECTIONS,
+    connect: { timeout: 10_000 },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+  });
+
+  async function request(
+    operation: string,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+  ): Promise<unknown> {
+    const authentication = await session.headers();
+    const response = await pool.request({
+      method,
+      path: `${pathname}${path}`,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...authentication,
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const text = await response.body.text();
+    if (response.statusCode === 401 || response.statusCode === 403) session.renew();
+    if (response.statusCode >= 300) throw new ConductorRefusal(operation, response.statusCode, text);
+    return text;
+  }
+
+  async function read(operation: string, path: string): Promise<unknown> {
+    return JSON.parse((await request(operation, 'GET', path)) as string);
+  }
+
+  return {
+    async poll({ queue, count, waitMs, workerId, domain }) {
+      const query = new URLSearchParams({ count: String(count), timeout: String(waitMs), workerid: workerId });
+      if (domain !== undefined) query.set('domain', domain);
+      const tasks = await read('a poll', `/tasks/poll/batch/${encodeURIComponent(queue)}?${query}`);
+      return Array.isArray(tasks) ? tasks : [];
+    },
+    async update(result) {
+      await request('an update', 'POST', '/tasks', result);
+    },
+    async taskState(taskId) {
+      try {
+        const state = taskState.parse(await read('a look at a task', `/tasks/${encodeURIComponent(taskId)}`));
+        return { status: state.status, workerId: state.workerId ?? undefined, pollCount: state.pollCount ?? 0 };
+      } catch (error) {
+        if (error instanceof ConductorRefusal && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    async workflowOrigin(workflowId) {
+      const path = `/workflow/${encodeURIComponent(workflowId)}?includeTasks=false`;
+      const { createdBy, workflowDefinition } = workflow.parse(await read('a look at a workflow', path));
+      return { createdBy: createdBy ?? undefined, ownerEmail: workflowDefinition?.ownerEmail ?? undefined };
+    },
+    close: () => pool.close(),
+  };
+}

@@ -1,0 +1,113 @@
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { ServiceError } from '../errors.ts';
+import { didYouMean } from '../parsing.ts';
+import { decide, type Target } from '../rbac/decision.ts';
+import { denialError, inputNaming, targetInTask, targetName } from '../rbac/denial.ts';
+import { subjectId } from '../rbac/subject.ts';
+import type { SubjectAnswer } from '../rbac/task-subject.ts';
+import type { DenialRecorder } from '../telemetry/denials.ts';
+import type { PolledTask } from './polled-task.ts';
+
+export type AccessMode = 'enforce' | 'audit' | 'off';
+
+/** What one task's subject may do, asked as often as needed: at its start and again at its dispatch. */
+export interface TaskPermission {
+  /** Throws PERMISSION_DENIED or SUBJECT_UNKNOWN, unless the mode lets it pass; a denial goes on record once. */
+  require(snapshot: Snapshot, target: Target): void;
+  /** ` Did you mean "x"?` from names that the subject may use itself, else ''. */
+  hint(snapshot: Snapshot, target: Target): string;
+}
+
+export function createTaskPermission(parts: {
+  readonly task: PolledTask;
+  readonly mode: AccessMode;
+  /** Undefined where the mode is off: nobody is asked for. */
+  readonly subject: SubjectAnswer | undefined;
+  readonly denials: DenialRecorder;
+}): TaskPermission {
+  const { task, mode, subject, denials } = parts;
+  const recorded = new Set<string>();
+
+  function refuse(target: Target, missing: string, error: ServiceError): void {
+    if (mode === 'off') return;
+    const what = targetName(target);
+    if (!recorded.has(what)) {
+      recorded.add(what);
+      denials.record({
+        subject: subject?.kind === 'known' ? subjectId(subject.subject) : '',
+        source: subject?.kind === 'known' ? subject.source : '',
+        target: what,
+        missing,
+        mode,
+        workflowId: task.workflowInstanceId,
+        workflowType: task.workflowType,
+        taskId: task.taskId,
+      });
+    }
+    if (mode === 'enforce') throw error;
+  }
+
+  function mayUse(snapshot: Snapshot, target: Target): boolean {
+    if (mode === 'off' || subject === undefined) return true;
+    if (subject.kind === 'refused') return false;
+    return decide(snapshot, subject.subject, target, { mayBeAdmin: subject.mayBeAdmin }).kind === 'allow';
+  }
+
+  return {
+    require(snapshot, target) {
+      if (mode === 'off' || subject === undefined) return;
+      if (subject.kind === 'refused') {
+        const field = inputNaming(target);
+        const error = new ServiceError('SUBJECT_UNKNOWN', `Nobody may use ${targetInTask(target)}: ${subject.reason}`, {
+          field,
+        });
+        return refuse(target, subject.reason, error);
+      }
+      const decision = decide(snapshot, subject.subject, target, { mayBeAdmin: subject.mayBeAdmin });
+      if (decision.kind === 'deny')
+        refuse(target, decision.missing, denialError(subject.subject, target, decision.missing));
+    },
+    hint(snapshot, target) {
+      const known = siblings(snapshot, target).filter((sibling) => mayUse(snapshot, sibling));
+      const wanted = target.kind === 'model' ? target.model : targetName(target);
+      return didYouMean(
+        wanted,
+        known.map((sibling) => (sibling.kind === 'model' ? sibling.model : targetName(sibling))),
+      );
+    },
+  };
+}
+
+/** What else there is of the same kind, at most a thousand: enough for a hint, bounded for a catalog of any size. */
+function siblings(snapshot: Snapshot, target: Target): Target[] {
+  switch (target.kind) {
+    case 'integration':
+      return take(snapshot.names('integrations')).map((integration) => ({
+        kind: 'integration',
+        integration,
+        tags: [],
+      }));
+    case 'model': {
+      const prefix = `${target.integration}:`;
+      return take(snapshot.names('models'))
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => ({
+          kind: 'model',
+          integration: target.integration,
+          model: name.slice(prefix.length),
+          tags: [],
+        }));
+    }
+    case 'prompt':
+      return take(snapshot.names('prompts')).map((prompt) => ({ kind: 'prompt', prompt }));
+  }
+}
+
+function take(names: Iterable<string>): string[] {
+  const taken: string[] = [];
+  for (const name of names) {
+    if (taken.length >= 1_000) break;
+    taken.push(name);
+  }
+  return taken;
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+const definition = z
+  .object({ responseTimeoutSeconds: z.number().nullish(), timeoutSeconds: z.number().nullish() })
+  .nullish();
+
+/** Just the fields of Conductor's Task (conductor-common, `Task.java`) that a worker uses. */
+const polledTask = z
+  .object({
+    taskId: z.string().min(1),
+    workflowInstanceId: z.string().min(1),
+    taskType: z.string().nullish(),
+    taskDefName: z.string().nullish(),
+    workflowType: z.string().nullish(),
+    inputData: z.record(z.string(), z.unknown()).nullish(),
+    externalInputPayloadStoragePath: z.string().nullish(),
+    pollCount: z.number().nullish(),
+    taskDefinition: definition,
+    workflowTask: z.object({ name: z.string().nullish(), taskDefinition: definition }).nullish(),
+  })
+  .transform((task) => ({
+    taskId: task.taskId,
+    workflowInstanceId: task.workflowInstanceId,
+    workflowType: task.workflowType ?? '',
+    /** The name whose definition protects the task; its type is something else. */
+    name: task.taskDefName ?? task.workflowTask?.name ?? task.taskType ?? '',
+    input: task.inputData ?? {},
+    /** Conductor keeps a large input elsewhere; it is then not in `input`. */
+    inputIsElsewhere: typeof task.externalInputPayloadStoragePath === 'string',
+    pollCount: task.pollCount ?? 0,
+    /**
+     * How long Conductor waits for a sign of life, in milliseconds; 0: for ever. Read from the embedded definition: the
+     * task's own field is 0 even where its name is registered with a timeout.
+     */
+    responseTimeoutMs:
+      1000 *
+      (task.taskDefinition?.responseTimeoutSeconds ?? task.workflowTask?.taskDefinition?.responseTimeoutSeconds ?? 0),
+  }));
+
+export type PolledTask = z.infer<typeof polledTask>;
+
+/** Undefined for something that is no task: it cannot even be given back. */
+export function readPolledTask(value: unknown): PolledTask | undefined {
+  const read = polledTask.safeParse(value);
+  return read.success ? read.data : undefined;
+}

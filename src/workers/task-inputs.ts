@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { ServiceError } from '../errors.ts';
+import { integrationName, modelName } from '../integrations/names.ts';
+import { describeFaults, didYouMean, parseValue } from '../parsing.ts';
+
+/** Conductor hands over null for a reference that resolved to nothing: the same as an absent input. */
+export type TaskInput = Readonly<Record<string, unknown>>;
+
+/** Numbers may come as text, since a workflow's own inputs are often typed into a form. */
+export const number = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/, 'a number')
+    .transform(Number),
+]);
+
+/** Inputs that every LLM task has. */
+const common = {
+  llmProvider: integrationName,
+  model: modelName,
+  accessToken: z.unknown().optional(),
+} as const;
+
+export const textCompleteInput = z.object({
+  ...common,
+  promptName: z.string().min(1).optional(),
+  promptVersion: number.pipe(z.number().int().min(1)).optional(),
+  promptVariables: z.record(z.string(), z.unknown()).optional(),
+  prompt: z.string().optional(),
+  allowRawPrompts: z.unknown().optional(),
+  temperature: number.optional(),
+  topP: number.optional(),
+  topK: number.optional(),
+  maxTokens: number.optional(),
+  frequencyPenalty: number.optional(),
+  presencePenalty: number.optional(),
+  seed: number.optional(),
+  maxResults: number.optional(),
+  stopWords: z.union([z.array(z.string()), z.string().transform((word) => [word])]).optional(),
+  jsonOutput: z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')]).optional(),
+});
+
+export const generateEmbeddingsInput = z.object({
+  ...common,
+  text: z.string().min(1, 'is empty: there is nothing to embed'),
+  dimensions: number.optional(),
+  inputType: z.enum(['search_document', 'search_query', 'classification', 'clustering']).optional(),
+});
+
+const names = z.object(common);
+
+/** The integration and model that a task names. Throws INPUT_INVALID. */
+export function readNames(input: TaskInput): { integration: string; model: string } {
+  const read = parseValue(withoutNulls(input), names);
+  if (!read.ok) throw invalidInput(read.faults);
+  return { integration: read.value.llmProvider, model: read.value.model };
+}
+
+export interface ReadInput<T> {
+  readonly value: T;
+  /** For the task's log in Conductor: inputs that no one reads, a slip of the hand perhaps. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * A task's inputs against the schema of its type, with the model's `defaults` where the task gives none. Throws
+ * INPUT_INVALID with the field's name (see `blameDefaults` for a fault that a default brought in).
+ */
+export function readInput<T>(
+  input: TaskInput,
+  schema: z.ZodType<T> & { readonly shape: Readonly<Record<string, unknown>> },
+  defaults: TaskInput,
+): ReadInput<T> {
+  const given = withoutNulls(input);
+  const known = Object.keys(schema.shape);
+  const filled = { ...pick(withoutNulls(defaults), PARAMETERS), ...given };
+  const read = parseValue(filled, schema);
+  if (!read.ok) throw invalidInput(read.faults);
+  const unread = Object.keys(given).filter((key) => !known.includes(key) && !key.startsWith('_'));
+  return {
+    value: read.value,
+    notes: unread.map((key) => `The input "${key}" is not known and was not used.${didYouMean(key, known)}`),
+  };
+}
+
+/** An INPUT_INVALID about a value that the task never gave is the model's record's fault: said so, with its place. */
+export function blameDefaults(error: unknown, input: TaskInput, defaults: TaskInput, model: string): unknown {
+  if (!(error instanceof ServiceError) || error.code !== 'INPUT_INVALID' || error.field === undefined) return error;
+  const name = error.field.split('.')[0] ?? '';
+  if (Object.hasOwn(withoutNulls(input), name) || !Object.hasOwn(defaults, name)) return error;
+  const message = `The record of ${model}, configuration.defaults: ${error.message}`;
+  return new ServiceError('RECORD_INVALID', message, { field: `configuration.defaults.${error.field}` });
+}
+
+/** What a model's `defaults` may set: how to answer, never whom to ask or what. */
+const PARAMETERS: readonly string[] = [
+  'temperature',
+  'topP',
+  'topK',
+  'maxTokens',
+  'frequencyPenalty',
+  'presencePenalty',
+  'seed',
+  'maxResults',
+  'stopWords',
+  'jsonOutput',
+  'dimensions',
+  'inputType',
+];
+
+function pick(from: TaskInput, keys: readonly string[]): TaskInput {
+  return Object.fromEntries(keys.filter((key) => Object.hasOwn(from, key)).map((key) => [key, from[key]]));
+}
+
+function withoutNulls(input: TaskInput): TaskInput {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null && value !== undefined));
+}
+
+function invalidInput(faults: readonly { readonly field: string; readonly message: string }[]): ServiceError {
+  return new ServiceError('INPUT_INVALID', `Task input: ${describeFaults(faults)}`, { field: faults[0]?.field });
+}

@@ -1,0 +1,160 @@
+import type { Logger } from 'pino';
+import type { ServedType } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createBackOff } from './back-off.ts';
+import type { Conductor } from './conductor.ts';
+import type { TaskHandler } from './llm-task.ts';
+import type { Outcome } from './outcome.ts';
+import { type PolledTask, readPolledTask } from './polled-task.ts';
+import type { Slots } from './slots.ts';
+import { startUpdates } from './task-updates.ts';
+
+/**
+ * How long Conductor may hold an empty poll. Short enough that a stop, which waits for open polls, is quick, and that
+ * a server which waits for the whole count (SQLite, Postgres) delays a first task by no more.
+ */
+const POLL_WAIT_MS = 1_000;
+
+export interface TaskLoopParts {
+  readonly served: readonly (ServedType & { readonly handler: TaskHandler })[];
+  readonly domain: string | undefined;
+  readonly conductor: Conductor;
+  readonly slots: Slots;
+  readonly workerId: string;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Resolves when tasks may be taken, or when the signal is aborted. */
+  readonly untilReady: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface TaskLoop {
+  start(): void;
+  /** Whether the last poll of every type was answered; undefined before the first answer. */
+  conductorAnswers(): boolean | undefined;
+  /**
+   * No new polls; open ones are awaited, never cut, for a task in an answer that nobody reads would be lost. What runs
+   * may end within `drainMs`; everything else goes back to Conductor. Resolves to whether every task was handed over.
+   */
+  stop(drainMs: number): Promise<boolean>;
+}
+
+/** How long handing back may take once the drain time is over. */
+const HAND_BACK_MS = 5_000;
+
+/** Polls each task type and runs what comes: the worker's heart. */
+export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
+  const { conductor, slots, workerId, metrics, log } = parts;
+  const stopping = new AbortController();
+  const breakOff = new AbortController();
+  const giveUp = new AbortController();
+  const loops = new Set<Promise<void>>();
+  const runs = new Set<Promise<boolean>>();
+  const answered = new Map<string, boolean>();
+  let allHandedOver = true;
+
+  async function pollForever(served: TaskLoopParts['served'][number]): Promise<void> {
+    const backOff = createBackOff();
+    // Asks for twice of what came last, so that an idle type keeps one place reserved and a busy one soon many.
+    let wanted = 1;
+    for (;;) {
+      await parts.untilReady(stopping.signal);
+      const count = await slots.reserve(wanted, stopping.signal);
+      if (count === 0) return;
+      let polled: unknown[];
+      try {
+        polled = await conductor.poll({ ...served, count, waitMs: POLL_WAIT_MS, workerId, domain: parts.domain });
+      } catch (error) {
+        slots.release(count);
+        if (answered.get(served.queue) !== false) {
+          log.warn({ queue: served.queue, reason: messageOf(error) }, 'Conductor cannot be polled; trying again');
+        }
+        answered.set(served.queue, false);
+        await backOff.wait(stopping.signal);
+        continue;
+      }
+      if (answered.get(served.queue) === false) log.info({ queue: served.queue }, 'Conductor answers polls again');
+      answered.set(served.queue, true);
+      backOff.reset();
+      const tasks = polled.map(readPolledTask).filter((task) => task !== undefined);
+      if (tasks.length < polled.length) log.error({ queue: served.queue }, 'Conductor sent something that is no task');
+      slots.release(count - tasks.length);
+      for (const task of tasks) track(run(task, served));
+      wanted = Math.max(1, tasks.length * 2);
+    }
+  }
+
+  async function run(task: PolledTask, { type, handler }: TaskLoopParts['served'][number]): Promise<boolean> {
+    const startedAt = performance.now();
+    const updates = startUpdates(task, { conductor, workerId, log, giveUp: giveUp.signal });
+    try {
+      const outcome: Outcome = stopping.signal.aborted
+        ? { kind: 'give-back', afterSeconds: 1 }
+        : await handler({ task, waiting: stopping.signal, running: breakOff.signal });
+      const code = outcome.kind === 'fail' ? outcome.error.code : '';
+      metrics.taskEnded({ type, outcome: outcome.kind, code }, (performance.now() - startedAt) / 1_000);
+      log.debug(
+        {
+          taskId: task.taskId,
+          workflowId: task.workflowInstanceId,
+          outcome: outcome.kind,
+          code,
+          ...reasonFor(outcome),
+        },
+        'A task ended',
+      );
+      return await updates.finish(outcome);
+    } finally {
+      slots.release(1);
+    }
+  }
+
+  function track(running: Promise<boolean>): void {
+    const kept = running
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'A task was lost to a fault of this worker');
+        return false;
+      })
+      .then((handedOver) => {
+        allHandedOver &&= handedOver;
+        return handedOver;
+      })
+      .finally(() => runs.delete(kept));
+    runs.add(kept);
+  }
+
+  async function allEnded(): Promise<void> {
+    // A poll that was open brings its tasks when it is answered: only then are all runs known.
+    await Promise.all(loops);
+    while (runs.size > 0) await Promise.all(runs);
+  }
+
+  return {
+    start() {
+      for (const served of parts.served) {
+        const loop = pollForever(served).finally(() => loops.delete(loop));
+        loops.add(loop);
+      }
+    },
+    conductorAnswers() {
+      if (answered.size === 0) return undefined;
+      return [...answered.values()].every(Boolean);
+    },
+    async stop(drainMs) {
+      stopping.abort(new Error('the worker is stopping'));
+      const breakOffTimer = setTimeout(() => breakOff.abort(new Error('the time to drain is over')), drainMs);
+      const giveUpTimer = setTimeout(() => giveUp.abort(new Error('the worker must end')), drainMs + HAND_BACK_MS);
+      try {
+        await allEnded();
+      } finally {
+        clearTimeout(breakOffTimer);
+        clearTimeout(giveUpTimer);
+      }
+      return allHandedOver;
+    },
+  };
+}
+
+function reasonFor(outcome: Outcome): { reason?: string } {
+  return outcome.kind === 'fail' ? { reason: outcome.error.message } : {};
+}

@@ -1,0 +1,106 @@
+import { ServiceError } from '../errors.ts';
+import type { FinishReason } from '../integrations/codec.ts';
+import { templateOf, versionsOf } from '../prompts/prompt.ts';
+import { renderTemplate } from '../prompts/render.ts';
+import { promptTarget } from '../rbac/grants.ts';
+import type { LlmTaskKind } from './llm-task.ts';
+import { requireRecord } from './model-lookup.ts';
+import { readInput, textCompleteInput } from './task-inputs.ts';
+
+/** LLM_TEXT_COMPLETE: a named prompt with variables, or literal text, completed. Orkes: "LLM Text Complete" task. */
+export const textComplete: LlmTaskKind = {
+  type: 'LLM_TEXT_COMPLETE',
+  plan({ task, model, snapshot, permission }) {
+    const name = `${model.integration}:${model.model}`;
+    const { value: input, notes } = readInput(task.input, textCompleteInput, model.record.configuration.defaults);
+    const codec = model.codec.text;
+    if (codec === undefined) {
+      throw new ServiceError('MODEL_UNFIT', `Task input model: ${name} (family ${model.family}) cannot complete text`, {
+        field: 'model',
+      });
+    }
+    const call = codec.encode({ ...input, prompt: promptText() });
+    return {
+      call,
+      notes,
+      finish(answer) {
+        const { completions, tokens } = codec.decode(answer);
+        const results = completions.map(({ text }) => (input.jsonOutput === true ? parseJsonText(text, name) : text));
+        return {
+          output: {
+            result: results[0],
+            finishReason: completions[0]?.finishReason ?? ('ERROR' satisfies FinishReason),
+            ...((input.maxResults ?? 1) > 1 ? { results } : {}),
+          },
+          tokens,
+        };
+      },
+    };
+
+    /** A named prompt beats a literal one; a literal one is rendered only where variables are given. */
+    function promptText(): string {
+      if (input.promptName !== undefined) return namedPrompt(input.promptName);
+      if (!model.record.configuration.rawPrompts) {
+        throw new ServiceError('PROMPT_REQUIRED', `Task input promptName: ${name} takes only named prompts`, {
+          field: 'promptName',
+        });
+      }
+      if (input.prompt === undefined || input.prompt === '') {
+        throw new ServiceError(
+          'INPUT_INVALID',
+          'Task input promptName: missing; give the name of a prompt, or literal text in prompt',
+          {
+            field: 'promptName',
+          },
+        );
+      }
+      return input.promptVariables === undefined ? input.prompt : renderTemplate(input.prompt, input.promptVariables);
+    }
+
+    function namedPrompt(promptName: string): string {
+      const target = { kind: 'prompt', prompt: promptName } as const;
+      permission.require(snapshot, target);
+      const prompt = requireRecord(
+        snapshot.prompt(promptName),
+        { unknown: 'PROMPT_UNKNOWN', disabled: 'PROMPT_UNKNOWN' },
+        {
+          what: `the prompt "${promptName}"`,
+          field: 'promptName',
+        },
+        () => permission.hint(snapshot, target),
+      );
+      if (!prompt.integrations.includes(name)) {
+        throw new ServiceError(
+          'PROMPT_NOT_ASSOCIATED',
+          `Task input promptName: ${promptTarget(promptName)} is not associated with ${name}; its record's integrations must name it`,
+          { field: 'promptName' },
+        );
+      }
+      const template = templateOf(prompt, input.promptVersion);
+      if (template === undefined) {
+        throw new ServiceError(
+          'PROMPT_UNKNOWN',
+          `Task input promptVersion: the prompt "${promptName}" has no version ${input.promptVersion}; it has ${versionsOf(prompt).join(', ')}`,
+          { field: 'promptVersion' },
+        );
+      }
+      return renderTemplate(template, input.promptVariables ?? {});
+    }
+  },
+};
+
+/** The JSON in a model's answer, which may stand in a fenced block. */
+function parseJsonText(text: string, name: string): unknown {
+  const fenced = /```(?:json)?\s*\n?([\s\S]*?)```/i.exec(text)?.[1];
+  for (const candidate of [text, fenced]) {
+    if (candidate === undefined) continue;
+    try {
+      return JSON.parse(candidate);
+    } catch {
+      // The next form may be the one.
+    }
+  }
+  throw new ServiceError('OUTPUT_NOT_JSON', `jsonOutput: ${name} did not answer with JSON; ask for it in the prompt`, {
+    field: 'jsonOutput',
+  });
+}

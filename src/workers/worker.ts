@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { createLiveCatalog } from '../catalog/live-catalog.ts';
+import type { Config, TaskType } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { createClients } from '../integrations/clients.ts';
+import { createLanes } from '../integrations/lanes.ts';
+import { keyNames } from '../redis/keys.ts';
+import { createDenialRecorder } from '../telemetry/denials.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { createConductor } from './conductor.ts';
+import { createConductorSession } from './conductor-session.ts';
+import { generateEmbeddings } from './generate-embeddings.ts';
+import { startHealthServer } from './health-server.ts';
+import { createLlmTaskHandler, type LlmTaskKind } from './llm-task.ts';
+import { createSlots } from './slots.ts';
+import { createSubjectFinder } from './subject-source.ts';
+import { registerTaskDefinitions } from './task-definitions.ts';
+import { createTaskLoop } from './task-loop.ts';
+import { textComplete } from './text-complete.ts';
+
+/** `starting` → `running` → `draining` → `stopped`; a stop may come at any time. */
+export type WorkerState = 'starting' | 'running' | 'draining' | 'stopped';
+
+export interface Worker {
+  readonly state: WorkerState;
+  /** Where `/healthz`, `/readyz` and `/metrics` are. */
+  readonly httpPort: number;
+  /** `WORKER_ID/random`, new at every start: a replica that comes back must not keep its dead self alive. */
+  readonly id: string;
+  /** Drains and ends; may be called more than once. Resolves to whether every task was handed over. */
+  stop(): Promise<boolean>;
+}
+
+export interface WorkerParts {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Reads the catalog and writes denials. Not yet connected. */
+  readonly redis: Redis | Cluster;
+  /** Hears of changes in the catalog; undefined on Cluster. Not yet connected. */
+  readonly ears: Redis | undefined;
+  /** For secrets written as `env:NAME`. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+const KINDS: Readonly<Record<TaskType, LlmTaskKind>> = {
+  LLM_TEXT_COMPLETE: textComplete,
+  LLM_GENERATE_EMBEDDINGS: generateEmbeddings,
+};
+
+/** After this long without Redis, no tasks are taken rather than decided on grants that may be gone. */
+const STALE_AFTER_MS = 10_000;
+const READINESS_CHECK_MS = 50;
+
+/**
+ * Puts a worker together and starts it. Resolves when its HTTP port is open; Redis and Conductor may still be away: it
+ * goes on trying, and `/readyz` says what is missing. Rejects when the port is taken.
+ */
+export async function startWorker({ config, log: rootLog, redis, ears, variables }: WorkerParts): Promise<Worker> {
+  const id = `${config.workerLabel}/${randomBytes(6).toString('hex')}`;
+  const log = rootLog.child({ worker: id });
+  const names = keyNames(config.redis.prefix);
+  const stopping = new AbortController();
+  let state: WorkerState = 'starting';
+
+  const catalog = createLiveCatalog({ redis, ears, names, log });
+  const denials = createDenialRecorder({ redis, stream: names.denials, log });
+  const clients = createClients({ secrets: { variables, filesDir: config.secrets.filesDir }, log });
+  const lanes = createLanes();
+  const session = createConductorSession({ ...config.conductor, log });
+  const conductor = createConductor({ apiUrl: config.conductor.apiUrl, session });
+  const slots = createSlots(config.tasks.maxInFlight);
+  const metrics = createMetrics({
+    tasksHeld: () => slots.used,
+    lanes: () => lanes.loads(),
+    ready: () => unready().length === 0,
+  });
+  const subjects = createSubjectFinder({
+    sources: config.access.sources,
+    conductor,
+    authenticated: config.conductor.auth !== undefined,
+  });
+  const handlerParts = {
+    catalog: catalog.current,
+    subjects,
+    mode: config.access.mode,
+    denials,
+    lanes,
+    clients,
+    metrics,
+    log,
+  };
+
+  /** Why no task may be taken, apart from Conductor itself. */
+  function catalogUnready(): string[] {
+    if (!catalog.loaded()) return ['the catalog has not been read from Redis yet'];
+    if ((catalog.staleForMs() ?? 0) > STALE_AFTER_MS) return ['Redis has been away for 10 s: grants may be stale'];
+    if (catalog.current().empty) return ['the catalog holds no integration'];
+    return [];
+  }
+
+  function unready(): string[] {
+    if (state !== 'running') return [`the worker is ${state}`];
+    const answers = loop.conductorAnswers();
+    if (answers === undefined) return [...catalogUnready(), 'Conductor has not been polled yet'];
+    return [...catalogUnready(), ...(answers ? [] : ['Conductor does not answer polls'])];
+  }
+
+  async function untilReady(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && catalogUnready().length > 0) {
+      await sleep(READINESS_CHECK_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  const loop = createTaskLoop({
+    served: config.tasks.served.map((served) => ({
+      ...served,
+      handler: createLlmTaskHandler(KINDS[served.type], handlerParts),
+    })),
+    domain: config.tasks.domain,
+    conductor,
+    slots,
+    workerId: id,
+    metrics,
+    log,
+    untilReady,
+  });
+
+  const http = await startHealthServer({
+    port: config.httpPort,
+    state: () => state,
+    unready,
+    registry: metrics.registry,
+  });
+  catalog.onChange((snapshot) => clients.keepOnly(new Set(snapshot.names('integrations'))));
+  catalog.start();
+  // Failing to connect is no reason to end: ioredis tries again, and says so.
+  for (const connection of [redis, ears]) connection?.connect().catch(() => undefined);
+
+  const started = (async () => {
+    if (config.tasks.registerDefinitions !== 'none') {
+      await registerTaskDefinitions({ session, served: config.tasks.served, log }, stopping.signal);
+    }
+    if (stopping.signal.aborted) return;
+    loop.start();
+    state = 'running';
+    log.info({ served: config.tasks.served, httpPort: http.port }, 'The worker is running');
+  })();
+
+  let stopped: Promise<boolean> | undefined;
+
+  async function stop(): Promise<boolean> {
+    state = 'draining';
+    log.info({ tasksHeld: slots.used, drainTimeoutMs: config.tasks.drainTimeoutMs }, 'The worker is stopping');
+    stopping.abort();
+    session.stopConnecting();
+    await started;
+    state = 'draining';
+    const handedOver = await loop.stop(config.tasks.drainTimeoutMs);
+    await denials.flush();
+    await catalog.stop();
+    // In reverse of how they came to be, each whatever happens to the others.
+    const closed = await Promise.allSettled([clients.close(), conductor.close(), session.close()]);
+    for (const connection of [ears, redis]) connection?.disconnect();
+    for (const result of closed) {
+      if (result.status === 'rejected')
+        log.warn({ reason: messageOf(result.reason) }, 'A connection did not close cleanly');
+    }
+    state = 'stopped';
+    await http.close();
+    log.info({ handedOver }, 'The worker has stopped');
+    return handedOver;
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    httpPort: http.port,
+    id,
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}

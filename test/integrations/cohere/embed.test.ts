@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { ServiceError } from '../../../src/errors.ts';
+import type { EmbeddingsRequest } from '../../../src/integrations/codec.ts';
+import { embedV3 } from '../../../src/integrations/cohere/embed-v3.ts';
+import { embedV4 } from '../../../src/integrations/cohere/embed-v4.ts';
+
+const v3 = embedV3.embeddings;
+const v4 = embedV4.embeddings;
+if (v3 === undefined || v4 === undefined) throw new Error('both make embeddings');
+
+const refusal = (act: () => unknown) => {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
+    throw error;
+  }
+  return undefined;
+};
+
+describe('a request to Embed v3', () => {
+  it('says what the vectors are for, that floats are wanted and that nothing may be cut', () => {
+    expect(v3.encode({ texts: ['a', 'b'] })).toEqual({
+      operation: 'InvokeModel',
+      body: { texts: ['a', 'b'], input_type: 'search_document', truncate: 'NONE', embedding_types: ['float'] },
+    });
+  });
+
+  it('refuses dimensions, even its own, and names the family that has them', () => {
+    for (const dimensions of [512, 1024]) {
+      expect(refusal(() => v3.encode({ texts: ['a'], dimensions }))).toEqual({
+        code: 'INPUT_INVALID',
+        field: 'dimensions',
+        message:
+          `Cohere Embed v3 has no dimensions (given: ${dimensions}). Its vectors always have 1024 numbers; ` +
+          'cohere.embed-v4:0 lets one choose 256, 512, 1024 or 1536. It knows inputType.',
+      });
+    }
+  });
+
+  it('takes a text of 2048 characters, an emoji being one, and names the length of a longer one', () => {
+    const longest = ['x'.repeat(2048), '😀'.repeat(2048)];
+    expect(v3.encode({ texts: longest })).toMatchObject({ body: { texts: longest } });
+    expect(refusal(() => v3.encode({ texts: ['x'.repeat(2049)] }))).toEqual({
+      code: 'INPUT_INVALID',
+      field: 'text',
+      message: 'The text has 2049 characters; Cohere Embed v3 takes at most 2048.',
+    });
+    expect(refusal(() => v3.encode({ texts: ['a', '😀'.repeat(3000)] }))?.message).toBe(
+      'Text 2 of 2 has 3000 characters; Cohere Embed v3 takes at most 2048.',
+    );
+  });
+});
+
+describe('a request to Embed v4', () => {
+  it('leaves the length of vectors to Bedrock where the task does not choose', () => {
+    expect(v4.encode({ texts: ['a'], inputType: 'search_query' })).toEqual({
+      operation: 'InvokeModel',
+      body: { texts: ['a'], input_type: 'search_query', truncate: 'NONE', embedding_types: ['float'] },
+    });
+  });
+
+  it.each([256, 512, 1024, 1536])('sends dimensions %d as output_dimension', (dimensions) => {
+    expect(v4.encode({ texts: ['a'], dimensions })).toMatchObject({ body: { output_dimension: dimensions } });
+  });
+
+  it.each([0, 255, 257, 1000, 1537, Number.NaN])('refuses %d dimensions', (dimensions) => {
+    expect(refusal(() => v4.encode({ texts: ['a'], dimensions }))).toEqual({
+      code: 'INPUT_INVALID',
+      field: 'dimensions',
+      message: `dimensions must be one of 256, 512, 1024, 1536 for Cohere Embed v4, not ${dimensions}.`,
+    });
+  });
+
+  it('takes texts far longer than v3 does', () => {
+    const texts = ['x'.repeat(100_000)];
+    expect(v4.encode({ texts })).toMatchObject({ body: { texts } });
+  });
+});
+
+describe.each([
+  ['Embed v3', v3],
+  ['Embed v4', v4],
+])('a request to either: %s', (name, codec) => {
+  it.each(['search_document', 'search_query', 'classification', 'clustering'] as const)('sends %s', (inputType) => {
+    expect(codec.encode({ texts: ['a'], inputType })).toMatchObject({ body: { input_type: inputType } });
+  });
+
+  it('refuses an input type for which texts are not meant', () => {
+    const request = { texts: ['a'], inputType: 'image' } as unknown as EmbeddingsRequest;
+    expect(refusal(() => codec.encode(request))).toEqual({
+      code: 'INPUT_INVALID',
+      field: 'inputType',
+      message: `inputType must be one of search_document, search_query, classification, clustering for Cohere ${name}, not "image".`,
+    });
+  });
+
+  it('takes 1 to 96 texts', () => {
+    const texts = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`);
+    expect(codec.encode({ texts: texts(96) })).toMatchObject({ body: { texts: texts(96) } });
+    for (const count of [0, 97]) {
+      expect(refusal(() => codec.encode({ texts: texts(count) }))).toEqual({
+        code: 'INPUT_INVALID',
+        field: 'text',
+        message: `Cohere ${name} takes 1 to 96 texts at once, not ${count}.`,
+      });
+    }
+  });
+
+  it('refuses an empty text, for which Bedrock would make up a vector', () => {
+    expect(refusal(() => codec.encode({ texts: ['a', ''] }))).toEqual({
+      code: 'INPUT_INVALID',
+      field: 'text',
+      message: `Text 2 of 2 is empty; Cohere ${name} needs at least one character.`,
+    });
+  });
+});
+
+describe.each([
+  ['Embed v3', v3],
+  ['Embed v4', v4],
+])('an answer of %s', (_, codec) => {
+  const vectors = [
+    [0.25, -1],
+    [0, 3e-9],
+  ];
+
+  it.each([
+    ['embeddings_floats', vectors],
+    ['embeddings_by_type', { float: vectors, int8: [[1, 2]] }],
+  ])('is read as %s', (response_type, embeddings) => {
+    const body = { id: 'a', texts: ['a', 'b'], response_type, embeddings };
+    expect(codec.decode({ body, tokens: { prompt: 4 } }, 2)).toStrictEqual({ vectors, tokens: { prompt: 4 } });
+  });
+
+  it('is read by its shape where it does not say its type', () => {
+    expect(codec.decode({ body: { embeddings: { float: vectors } }, tokens: {} }, 2)).toStrictEqual({
+      vectors,
+      tokens: {},
+    });
+  });
+
+  it.each([
+    ['one vector too few', [[1]]],
+    ['one vector too many', [[1], [2], [3]]],
+    ['an empty vector', [[1], []]],
+    ['an infinite number', [[1], [Number.POSITIVE_INFINITY]]],
+    ['a number that is none', [[1], [Number.NaN]]],
+    ['null for a number', [[1], [null]]],
+    ['a text for a number', [[1], ['2']]],
+    ['something else for a vector', [[1], 2]],
+    ['no float vectors', { int8: [[1], [2]] }],
+    ['an empty by-type vector', { float: [[1], []] }],
+    ['nothing', undefined],
+  ])('is ANSWER_INVALID with %s', (_, embeddings) => {
+    expect(refusal(() => codec.decode({ body: { embeddings }, tokens: {} }, 2))?.code).toBe('ANSWER_INVALID');
+  });
+});

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { COHERE_MODELS, familyOf, findModel, lifeOf } from '../../../src/integrations/cohere/models.ts';
+
+const NOW = new Date('2026-11-23T12:00:00Z');
+
+describe('finding a model by its id', () => {
+  it.each(['us', 'eu', 'apac', 'global', 'us-gov', 'jp', 'au', 'ca'])('sees through the prefix %s.', (prefix) => {
+    expect(findModel(`${prefix}.cohere.embed-v4:0`)?.id).toBe('cohere.embed-v4:0');
+  });
+
+  it.each([
+    ['arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-v4:0', 'cohere.embed-v4:0'],
+    ['arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.cohere.embed-v4:0', 'cohere.embed-v4:0'],
+    ['arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/cohere.embed-english-v3', 'cohere.embed-english-v3'],
+    ['arn:aws-cn:bedrock:cn-north-1::foundation-model/cohere.command-r-v1:0', 'cohere.command-r-v1:0'],
+    ['arn:aws:bedrock:::foundation-model/cohere.rerank-v3-5:0', 'cohere.rerank-v3-5:0'],
+    ['cohere.command-text-v14:7:4k', 'cohere.command-text-v14'],
+    ['cohere.embed-multilingual-v3:0:512', 'cohere.embed-multilingual-v3'],
+    ['cohere.command-r-plus-v1:0', 'cohere.command-r-plus-v1:0'],
+  ])('reads %s', (id, expected) => {
+    expect(findModel(id)?.id).toBe(expected);
+  });
+
+  it.each([
+    'arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghij12',
+    'arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghij12',
+    'arn:aws:s3:us-east-1::foundation-model/cohere.embed-v4:0',
+    'cohere.embed-v4:01',
+    'cohere.command-text-v140',
+    'xx.cohere.embed-v4:0',
+    'us.us.cohere.embed-v4:0',
+    'cohere.command-a-03-2025',
+    'amazon.nova-lite-v1:0',
+    '',
+  ])('finds nothing in "%s"', (id) => {
+    expect(findModel(id)).toBeUndefined();
+  });
+});
+
+describe('the table of models', () => {
+  it('has every id once, in the family that the id itself shows', () => {
+    expect(new Set(COHERE_MODELS.map(({ id }) => id)).size).toBe(COHERE_MODELS.length);
+    for (const { id, family } of COHERE_MODELS) expect([id, familyOf({ name: id })]).toEqual([id, family]);
+  });
+
+  it('gives a source and a date of the right form', () => {
+    for (const { source, endOfLife = '2000-01-01' } of COHERE_MODELS) {
+      expect(source).toMatch(/^https:\/\/docs\.aws\.amazon\.com\//);
+      expect(new Date(endOfLife).toISOString().slice(0, 10)).toBe(endOfLife);
+    }
+  });
+
+  it('names an alternative that is not itself past its end, wherever there is an end', () => {
+    for (const { endOfLife, alternative } of COHERE_MODELS) {
+      expect(alternative === undefined).toBe(endOfLife === undefined);
+      if (alternative !== undefined) expect(lifeOf(alternative, NOW).state).not.toBe('ended');
+    }
+  });
+
+  it('lists profiles of the model itself', () => {
+    for (const { id, profiles } of COHERE_MODELS) {
+      for (const profile of profiles) expect(findModel(profile)?.id).toBe(id);
+    }
+  });
+});
+
+describe('the life of a model', () => {
+  it.each([
+    ['cohere.command-text-v14', '2025-08-12'],
+    ['cohere.command-light-text-v14', '2025-08-12'],
+    ['cohere.command-text-v14:7:4k', '2025-08-12'],
+    ['cohere.command-r-v1:0', '2026-08-19'],
+    ['us.cohere.command-r-plus-v1:0', '2026-08-19'],
+  ])('%s ended on %s', (id, endedOn) => {
+    expect(lifeOf(id, NOW)).toEqual({ state: 'ended', endedOn, alternative: 'global.amazon.nova-2-lite-v1:0' });
+  });
+
+  it('ends at the start of its last date in UTC', () => {
+    expect(lifeOf('cohere.command-r-v1:0', new Date('2026-08-18T23:59:59.999Z'))).toStrictEqual({ state: 'active' });
+    expect(lifeOf('cohere.command-r-v1:0', new Date('2026-08-19T00:00:00Z')).state).toBe('ended');
+  });
+
+  it.each([
+    'cohere.embed-english-v3',
+    'cohere.embed-multilingual-v3',
+    'global.cohere.embed-v4:0',
+    'cohere.rerank-v3-5:0',
+  ])('%s is active', (id) => {
+    expect(lifeOf(id, NOW)).toStrictEqual({ state: 'active' });
+  });
+
+  it.each(['amazon.nova-lite-v1:0', 'arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc'])(
+    'is unknown of %s',
+    (id) => {
+      expect(lifeOf(id, NOW)).toStrictEqual({ state: 'unknown' });
+    },
+  );
+});
+
+describe('the family of a model', () => {
+  const hidden = 'arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghij12';
+
+  it.each([
+    ['cohere.command-text-v14', 'command'],
+    ['cohere.command-light-text-v15', 'command'],
+    ['cohere.command-text-v14:7:4k', 'command'],
+    ['cohere.command-r-v1:0', 'command-r'],
+    ['cohere.command-r-plus-v2:0', 'command-r'],
+    ['cohere.embed-english-v3', 'embed-v3'],
+    ['cohere.embed-multilingual-v3:0:512', 'embed-v3'],
+    ['cohere.embed-v4', 'embed-v4'],
+    ['us-gov.cohere.embed-v4:0', 'embed-v4'],
+    ['arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-v4:0', 'embed-v4'],
+    ['cohere.rerank-v4:0', 'rerank'],
+    ['cohere.command-a-03-2025', 'converse'],
+    ['cohere.command-a-v1:0', 'converse'],
+    ['cohere.embed-v41:0', 'converse'],
+    ['amazon.nova-lite-v1:0', 'converse'],
+    ['my-embedder', 'converse'],
+    [hidden, 'converse'],
+  ])('%s is %s by its name', (name, family) => {
+    expect(familyOf({ name })).toBe(family);
+  });
+
+  it('is what the record says before anything else', () => {
+    expect(familyOf({ name: 'cohere.embed-v4:0', modelId: 'cohere.rerank-v3-5:0', family: 'command' })).toBe('command');
+  });
+
+  it('is what the called id shows, whatever the record is named', () => {
+    expect(familyOf({ name: 'cohere.embed-english-v3', modelId: 'eu.cohere.embed-v4:0' })).toBe('embed-v4');
+    expect(familyOf({ name: 'cohere.command-r-v1:0', modelId: 'us.amazon.nova-lite-v1:0' })).toBe('converse');
+  });
+
+  it('is what the name shows where the called ARN hides it', () => {
+    expect(familyOf({ name: 'cohere.command-r-v1:0', modelId: hidden })).toBe('command-r');
+    expect(familyOf({ name: 'summarizer', modelId: hidden })).toBe('converse');
+  });
+});
