@@ -1,9 +1,146 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { runWorker } from './main.ts';
+import { createInterface } from 'node:readline/promises';
+import { Command, CommanderError, Option } from 'commander';
+import { createTerminal, type Terminal } from './commands/terminal.ts';
+import { type ErrorCode, ServiceError } from './errors.ts';
+import { runApplyCommand, runCanCommand, runCheckCommand, runWorker } from './main.ts';
 
-const program = new Command('bedrock-cohere');
-program.command('worker').action(async () => {
-  process.exit(await runWorker());
-});
-await program.parseAsync();
+/** The one place where an error becomes an exit code: 1 denied, findings or a bad manifest; 2 wrong usage; 3 unreachable. */
+const EXIT_CODES: Partial<Record<ErrorCode, number>> = { USAGE: 2, CONFIG_INVALID: 2, UNREACHABLE: 3 };
+
+const ENVIRONMENT = `
+Environment (all of it in docs/configuration.md):
+  REDIS_URL              where the catalog is       (redis://localhost:6379)
+  REDIS_PREFIX           before every key           (cohere:)
+  CONDUCTOR_SERVER_URL   with or without /api       (http://localhost:8080)`;
+
+interface OutputOption {
+  readonly output: 'text' | 'json';
+}
+
+const outputOption = () =>
+  new Option('--output <form>', 'text for people, or json: one JSON value as the last line of stdout')
+    .choices(['text', 'json'])
+    .default('text');
+
+function terminalFor({ output }: OutputOption): Terminal {
+  return createTerminal(process, output === 'json');
+}
+
+function buildProgram(end: (code: number) => void): Command {
+  const program = new Command('bedrock-cohere')
+    .description('Governed LLM tasks for any Conductor, on Cohere models in Amazon Bedrock.')
+    .addHelpText('after', ENVIRONMENT)
+    .showHelpAfterError('(bedrock-cohere --help shows every command)')
+    .exitOverride();
+
+  program
+    .command('worker')
+    .description('long-polls Conductor and runs LLM tasks, until SIGTERM')
+    .addHelpText(
+      'after',
+      `
+It is stateless: run any number of replicas. Health: /healthz, /readyz and /metrics on HTTP_PORT (9464).
+
+Examples:
+  CONDUCTOR_SERVER_URL=http://localhost:8080 REDIS_URL=redis://localhost:6379 bedrock-cohere worker
+  TASK_TYPES=LLM_TEXT_COMPLETE=my_llm MAX_IN_FLIGHT=64 bedrock-cohere worker
+${ENVIRONMENT}`,
+    )
+    .action(async () => end(await runWorker()));
+
+  program
+    .command('apply')
+    .description('brings Redis to what YAML manifests say; prints a diff first; all or nothing')
+    .requiredOption('-f, --file <path...>', 'manifests: files, folders of *.yaml, or - for standard input')
+    .option('--dry-run', 'show the diff and write nothing', false)
+    .option('--prune', 'also delete what no manifest names, of the kinds that they name', false)
+    .option('--yes', 'delete without asking', false)
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  bedrock-cohere apply -f examples/quickstart/ --dry-run
+  cat access.yaml | bedrock-cohere apply -f - --output json`,
+    )
+    .action(async (options: OutputOption & { file: string[]; dryRun: boolean; prune: boolean; yes: boolean }) => {
+      end(
+        await runApplyCommand({
+          paths: options.file,
+          dryRun: options.dryRun,
+          prune: options.prune,
+          yes: options.yes,
+          terminal: terminalFor(options),
+          ask: process.stdin.isTTY === true && !options.file.includes('-') ? askYesOrNo : undefined,
+        }),
+      );
+    });
+
+  program
+    .command('can')
+    .description('explains whether a subject may use an integration, a model or a prompt')
+    .argument('<subject>', 'USER:x, GROUP:x, ROLE:x or app:x; a bare x is a user')
+    .argument('<target>', 'provider, provider:model or PROMPT:name')
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      `
+Exit code 0: allowed; 1: denied.
+
+Examples:
+  bedrock-cohere can app:claims bedrock-prod:cohere.embed-v4:0
+  bedrock-cohere can alice@example.com PROMPT:summarize --output json`,
+    )
+    .action(async (subject: string, target: string, options: OutputOption) => {
+      end(await runCanCommand(subject, target, terminalFor(options)));
+    });
+
+  program
+    .command('check')
+    .description('reads everything as a worker would and says what is wrong')
+    .option('--offline', 'look only at the records: ask neither Conductor nor AWS', false)
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      `
+Exit code 0: nothing found; 1: findings; 3: Redis, Conductor or STS did not answer.
+
+Examples:
+  bedrock-cohere check
+  bedrock-cohere check --offline --output json`,
+    )
+    .action(async (options: OutputOption & { offline: boolean }) => {
+      end(await runCheckCommand({ offline: options.offline, terminal: terminalFor(options) }));
+    });
+
+  return program;
+}
+
+async function askYesOrNo(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(question)).trim());
+  } finally {
+    lines.close();
+  }
+}
+
+async function run(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  try {
+    await buildProgram((ended) => {
+      code = ended;
+    }).parseAsync(argv);
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof ServiceError)) throw error;
+    process.stderr.write(`bedrock-cohere: ${error.message}\n`);
+    return EXIT_CODES[error.code] ?? 1;
+  }
+}
+
+// Ends even where the SDK still holds a timer: everything of ours has been awaited by then.
+const exitCode = await run(process.argv);
+process.stdout.write('', () => process.exit(exitCode));

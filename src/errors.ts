@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   INTERNAL: { retryable: true, meaning: 'A fault of this service: please report it.' },
   CONFIG_INVALID: { retryable: false, meaning: 'Environment variables are missing or of the wrong form.' },
   MANIFEST_INVALID: { retryable: false, meaning: 'A manifest cannot be read or says something that is not allowed.' },
+  CATALOG_CHANGED: { retryable: true, meaning: 'Somebody else changed Redis while a command was about to.' },
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not know.' },
   UNREACHABLE: { retryable: true, meaning: 'Redis, Conductor or AWS could not be reached by a command.' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;

@@ -1,9 +1,19 @@
 /** The composition root: the one place that reads `process.env`, hears signals and opens connections. */
 import type { Cluster, Redis } from 'ioredis';
+import { loadSnapshot } from './catalog/load.ts';
+import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
+import { runCan } from './commands/can.ts';
+import { checkConductor } from './commands/check/conductor.ts';
+import { checkRecords } from './commands/check/records.ts';
+import { checkCredentials, checkRedis } from './commands/check/surroundings.ts';
+import { reportFindings } from './commands/check.ts';
+import type { Terminal } from './commands/terminal.ts';
 import { type Config, parseConfig } from './config.ts';
 import { messageOf, ServiceError } from './errors.ts';
 import { openCluster, openRedis } from './redis/connect.ts';
+import { keyNames } from './redis/keys.ts';
 import { createLog } from './telemetry/log.ts';
+import { createConductorSession } from './workers/conductor-session.ts';
 import { startWorker } from './workers/worker.ts';
 
 /** The role `worker`: runs until SIGTERM or SIGINT, then drains. Resolves to the exit code. */
@@ -31,32 +41,95 @@ export async function runWorker(): Promise<number> {
   return (await worker.stop()) ? 0 : 1;
 }
 
+/** `apply`: throws MANIFEST_INVALID before Redis is touched where a manifest has a fault. */
+export async function runApplyCommand(options: {
+  readonly paths: readonly string[];
+  readonly dryRun: boolean;
+  readonly prune: boolean;
+  readonly yes: boolean;
+  readonly terminal: Terminal;
+  readonly ask: ((question: string) => Promise<boolean>) | undefined;
+}): Promise<number> {
+  const wanted = wantedFrom(await readManifestFiles(options.paths, process.stdin), options.terminal);
+  return await withRedis((redis, config) =>
+    runApply({ ...options, redis, names: keyNames(config.redis.prefix), wanted }),
+  );
+}
+
+export async function runCanCommand(subject: string, target: string, terminal: Terminal): Promise<number> {
+  return await withRedis(async (redis, config) =>
+    runCan(await loadSnapshot(redis, keyNames(config.redis.prefix)), subject, target, terminal),
+  );
+}
+
+export async function runCheckCommand({
+  offline,
+  terminal,
+}: {
+  offline: boolean;
+  terminal: Terminal;
+}): Promise<number> {
+  return await withRedis(async (redis, config) => {
+    const names = keyNames(config.redis.prefix);
+    const snapshot = await loadSnapshot(redis, names);
+    const log = createLog('silent');
+    const session = createConductorSession({ ...config.conductor, log });
+    const secrets = { variables: process.env, filesDir: config.secrets.filesDir };
+    const outside = offline
+      ? []
+      : await Promise.all([
+          checkRedis(redis),
+          checkConductor(session.metadata, config.tasks.served, config.conductor.apiUrl),
+          checkCredentials({ snapshot, names, secrets, log }),
+        ]);
+    session.close();
+    return reportFindings([...checkRecords(snapshot, names, new Date()), ...outside.flat()], terminal);
+  });
+}
+
 /** One-shot commands: a connection that either opens or says in one line that it does not. */
-export async function withRedis<T>(use: (redis: Redis | Cluster, config: Config) => Promise<T>): Promise<T> {
+async function withRedis<T>(use: (redis: Redis | Cluster, config: Config) => Promise<T>): Promise<T> {
   const config = parseConfig(process.env);
-  const silent = createLog('silent');
+  const log = createLog('silent');
   const redis = config.redis.cluster
-    ? openCluster(config.redis, 'bedrock-cohere-cli', silent)
-    : openRedis(config.redis, 'bedrock-cohere-cli', silent, { retryStrategy: () => null });
+    ? openCluster(config.redis, 'bedrock-cohere-cli', log)
+    : openRedis(config.redis, 'bedrock-cohere-cli', log, { retryStrategy: () => null });
+  // ioredis rejects with "Connection is closed."; why it was closed comes only as an event.
+  let reason: unknown;
+  redis.on('error', (error) => {
+    reason ??= error;
+  });
   try {
     await redis.connect();
   } catch (error) {
     redis.disconnect();
-    const address = config.redis.url.replaceAll(/\/\/[^@/]*@/g, '//');
-    throw new ServiceError('UNREACHABLE', `Redis at ${address} cannot be reached (REDIS_URL): ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw unreachableRedis(config, reason ?? error);
   }
   try {
     return await use(redis, config);
+  } catch (error) {
+    throw redis.status === 'ready' || error instanceof ServiceError ? error : unreachableRedis(config, error);
   } finally {
     redis.disconnect();
   }
 }
 
-/** For secrets written as `env:NAME`, where a command has to open them. */
-export function environmentVariables(): Readonly<Record<string, string | undefined>> {
-  return process.env;
+function unreachableRedis(config: Config, cause: unknown): ServiceError {
+  // Without whatever stands before the @: it may be a password.
+  const address = config.redis.url.replaceAll(/\/\/[^@/]*@/g, '//');
+  return new ServiceError(
+    'UNREACHABLE',
+    `Redis at ${address} cannot be reached (REDIS_URL): ${describeNetworkError(cause)}`,
+    {
+      cause,
+    },
+  );
+}
+
+/** Node gathers what went wrong with several addresses in an error without words of its own. */
+function describeNetworkError(error: unknown): string {
+  const inner = error instanceof AggregateError ? error.errors[0] : error;
+  return messageOf(inner) || (inner as NodeJS.ErrnoException).code || 'no answer';
 }
 
 function firstSignal(onSecond: () => void): Promise<NodeJS.Signals> {

@@ -13,22 +13,24 @@ const KEYS_PER_READ = 200;
 
 /**
  * Reads keys of the catalog, at most 200 at one moment of Redis: what one change wrote together is seen together.
- * Rejects when Redis cannot be reached.
+ * `underWatch`: without a transaction of its own, which would end the WATCH that guards the keys. Rejects when Redis
+ * cannot be reached.
  */
 export async function readKeys(
   redis: Redis | Cluster,
   names: KeyNames,
   keys: readonly string[],
+  { underWatch = false } = {},
 ): Promise<Map<string, KeyContent>> {
   const contents = new Map<string, KeyContent>();
   for (let start = 0; start < keys.length; start += KEYS_PER_READ) {
     const page = keys.slice(start, start + KEYS_PER_READ);
-    const transaction = redis.multi();
+    const reads = underWatch ? redis.pipeline() : redis.multi();
     for (const key of page) {
-      if (names.parse(key)?.kind === 'members') transaction.smembers(key);
-      else transaction.hgetall(key);
+      if (names.parse(key)?.kind === 'members') reads.smembers(key);
+      else reads.hgetall(key);
     }
-    const replies = await transaction.exec();
+    const replies = await reads.exec();
     if (replies === null) throw new Error('Redis discarded the transaction that reads the catalog');
     for (const [index, [error, reply]] of replies.entries()) contents.set(page[index] ?? '', contentOf(error, reply));
   }
@@ -42,7 +44,7 @@ export async function listKeys(redis: Redis | Cluster, names: KeyNames): Promise
 }
 
 function contentOf(error: Error | null, reply: unknown): KeyContent {
-  // The one error a read can meet inside a transaction: the key is of another type (WRONGTYPE).
+  if (error !== null && !error.message.startsWith('WRONGTYPE')) throw error;
   if (error !== null) return { kind: 'wrong', message: 'holds another Redis type than the contract says' };
   if (Array.isArray(reply)) return { kind: 'set', members: reply as string[] };
   return { kind: 'hash', fields: reply as Record<string, string> };

@@ -71,3 +71,20 @@ async function readSecretFile(name: string, field: string, filesDir: string | un
 function unavailable(field: string, reason: string, cause?: unknown): ServiceError {
   return new ServiceError('SECRET_UNAVAILABLE', `${field}: ${reason}`, { field, cause });
 }
+
+export const MASK = '********';
+const MASKED_FIELDS = ['api_key', 'externalId', 'awsAccountId'] as const;
+
+/** An integration's record as it may be shown: secrets masked, references (`env:NAME`, `file:NAME`) as they are. */
+export function maskSecrets(record: unknown): unknown {
+  const configuration = (record as { configuration?: unknown } | null)?.configuration;
+  if (typeof configuration !== 'object' || configuration === null) return record;
+  const shown: Record<string, unknown> = { ...configuration };
+  for (const field of MASKED_FIELDS) {
+    const value = shown[field];
+    if (value === undefined || value === null) continue;
+    const form = typeof value === 'string' ? secretForm(value) : 'bare';
+    if (form !== 'environment' && form !== 'file') shown[field] = MASK;
+  }
+  return { ...(record as object), configuration: shown };
+}

@@ -30,6 +30,7 @@ const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   MissingAuthenticationTokenException: 'CREDENTIALS_FAILED',
   RegionDisabledException: 'CREDENTIALS_FAILED',
   MalformedPolicyDocument: 'CREDENTIALS_FAILED',
+  MalformedPolicyDocumentException: 'CREDENTIALS_FAILED',
   PackedPolicyTooLarge: 'CREDENTIALS_FAILED',
   CredentialsProviderError: 'CREDENTIALS_FAILED',
 };

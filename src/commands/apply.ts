@@ -1,0 +1,153 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import type { Cluster, Redis } from 'ioredis';
+import { messageOf, ServiceError } from '../errors.ts';
+import { maskSecrets, secretForm } from '../integrations/secrets.ts';
+import { apply, type Plan } from '../manifests/apply.ts';
+import type { Change } from '../manifests/changes.ts';
+import { type ManifestSource, parseManifests, type Wanted } from '../manifests/parse.ts';
+import type { KeyNames } from '../redis/keys.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ApplyCommand {
+  readonly redis: Redis | Cluster;
+  readonly names: KeyNames;
+  readonly wanted: Wanted;
+  readonly terminal: Terminal;
+  readonly dryRun: boolean;
+  readonly prune: boolean;
+  readonly yes: boolean;
+  /** Asks a person; undefined where there is none to ask. */
+  readonly ask: ((question: string) => Promise<boolean>) | undefined;
+}
+
+/** Files, folders (their *.yaml and *.yml, by name) or `-` for standard input. Throws USAGE for one that is not there. */
+export async function readManifestFiles(
+  paths: readonly string[],
+  stdin: NodeJS.ReadableStream,
+): Promise<ManifestSource[]> {
+  const sources: ManifestSource[] = [];
+  for (const path of paths) {
+    if (path === '-') {
+      sources.push({ file: '(standard input)', text: await textOf(stdin) });
+      continue;
+    }
+    try {
+      const files = (await stat(path)).isDirectory()
+        ? (await readdir(path))
+            .filter((name) => /\.ya?ml$/.test(name))
+            .sort()
+            .map((name) => join(path, name))
+        : [path];
+      if (files.length === 0) throw new Error('the folder has no *.yaml or *.yml');
+      for (const file of files) sources.push({ file, text: await readFile(file, 'utf8') });
+    } catch (cause) {
+      throw new ServiceError('USAGE', `apply: ${path} cannot be read: ${messageOf(cause)}`, { cause });
+    }
+  }
+  return sources;
+}
+
+/** Every fault of every file at once; throws MANIFEST_INVALID where there is one. */
+export function wantedFrom(sources: readonly ManifestSource[], terminal: Terminal): Wanted {
+  const { wanted, faults } = parseManifests(sources);
+  if (faults.length === 0) return wanted;
+  for (const { file, line, message } of faults) terminal.warn(`${file}:${line}: ${message}`);
+  throw new ServiceError('MANIFEST_INVALID', `${plural(faults.length, 'fault')} in the manifests; nothing was changed`);
+}
+
+export async function runApply(command: ApplyCommand): Promise<number> {
+  const { redis, names, wanted, terminal, dryRun, prune } = command;
+  warnOfBareSecrets(wanted, terminal);
+  let written = false;
+  const plan = await apply({
+    redis,
+    names,
+    wanted,
+    prune,
+    async agree(proposed) {
+      sayPlan(proposed, terminal);
+      if (dryRun) return false;
+      written = await agreed(proposed, command);
+      return written;
+    },
+  });
+  if (plan.changes.length === 0) terminal.say('Nothing to change: Redis holds what the manifests say.');
+  else if (written) terminal.say(`\n${plural(plan.changes.length, 'change')} written.`);
+  else terminal.say(dryRun ? '\nNothing was written (--dry-run).' : '\nNothing was written.');
+  terminal.result({ changes: plan.changes.map(shown) });
+  return written || dryRun || plan.changes.length === 0 ? 0 : 1;
+}
+
+/** Deleting wants a yes; bringing records in does not. */
+async function agreed({ changes }: Plan, { yes, ask }: ApplyCommand): Promise<boolean> {
+  const deletions = changes.filter(({ action }) => action === 'delete').length;
+  if (deletions === 0 || yes) return true;
+  if (ask === undefined) {
+    throw new ServiceError(
+      'USAGE',
+      `apply --prune would delete ${plural(deletions, 'entry', 'entries')}: add --yes to agree; nothing was changed`,
+    );
+  }
+  return await ask(`Delete ${plural(deletions, 'entry', 'entries')}? [y/N] `);
+}
+
+function sayPlan({ changes, kept }: Plan, terminal: Terminal): void {
+  for (const change of changes) {
+    const { action, kind, name } = change;
+    const title = `${kind} ${name}`;
+    if (action === 'create') terminal.say(terminal.good(`+ ${title}`));
+    else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
+    else terminal.say(terminal.changed(`~ ${title}`));
+    for (const line of differences(shown(change))) terminal.say(terminal.faint(`    ${line}`));
+  }
+  for (const { kind, name } of kept) terminal.warn(`${kind} ${name} stays: it is the last with the role ADMIN`);
+}
+
+/** A change as it may be shown: secrets masked. A secret that changed shows as changed all the same. */
+function shown(change: Change): Change {
+  if (change.kind !== 'integrations') return change;
+  return { ...change, before: maskSecrets(change.before), after: maskSecrets(change.after) };
+}
+
+function differences({ action, before, after }: Change): string[] {
+  const old = flatten(before);
+  const fresh = flatten(after);
+  if (action === 'delete') return [];
+  if (action === 'create') return [...fresh].map(([path, value]) => `${label(path)}${value}`);
+  const paths = new Set([...old.keys(), ...fresh.keys()]);
+  const lines = [...paths]
+    .filter((path) => old.get(path) !== fresh.get(path))
+    .map((path) => `${label(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`);
+  return lines.length > 0 ? lines : ['(a secret changes)'];
+}
+
+function label(path: string): string {
+  return path === '' ? '' : `${path}: `;
+}
+
+/** Leaves by path: `configuration.region` → `"us-east-1"`. */
+function flatten(value: unknown, path = '', leaves = new Map<string, string>()): Map<string, string> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    for (const [key, part] of Object.entries(value)) flatten(part, path === '' ? key : `${path}.${key}`, leaves);
+  } else if (value !== null && value !== undefined) {
+    leaves.set(path, Array.isArray(value) || path !== '' ? JSON.stringify(value) : String(value));
+  }
+  return leaves;
+}
+
+function warnOfBareSecrets(wanted: Wanted, terminal: Terminal): void {
+  for (const [name, record] of wanted.records.get('integrations') ?? []) {
+    const secret = (record['configuration'] as { api_key?: unknown } | undefined)?.api_key;
+    if (typeof secret === 'string' && secretForm(secret) === 'bare') {
+      terminal.warn(
+        `integrations ${name}: configuration.api_key is a bare secret and will stand in Redis as it is; prefer env:NAME or file:NAME`,
+      );
+    }
+  }
+}
+
+function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

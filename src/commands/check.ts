@@ -1,0 +1,23 @@
+import type { Finding } from './check/finding.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Says what was found. 0: clean, 1: findings, 3: something did not answer. */
+export function reportFindings(findings: readonly Finding[], terminal: Terminal): number {
+  for (const { severity, key, field, message } of findings) {
+    const place = field === '' ? key : `${key} ${field}`;
+    terminal.say(
+      `${severity === 'error' ? terminal.bad('error  ') : terminal.changed('warning')}  ${place}: ${message}`,
+    );
+  }
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  terminal.say(
+    findings.length === 0
+      ? terminal.good('Nothing found.')
+      : `\n${errors} errors, ${findings.length - errors} warnings.`,
+  );
+  terminal.result({
+    findings: findings.map(({ severity, key, field, message }) => ({ severity, key, field, message })),
+  });
+  if (findings.some(({ unreachable }) => unreachable)) return 3;
+  return findings.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,88 @@
+import type { MetadataClient } from '@io-orkes/conductor-javascript';
+import { z } from 'zod';
+import type { ServedType } from '../../config.ts';
+import { messageOf } from '../../errors.ts';
+import type { Finding } from './finding.ts';
+
+interface WorkflowTask {
+  readonly name: string;
+  readonly taskReferenceName: string;
+  readonly type: string;
+}
+
+/** Just what is read of a workflow definition; tasks hold tasks in forks, switches and loops. */
+const taskShape = z.looseObject({
+  name: z.string(),
+  taskReferenceName: z.string(),
+  type: z.string().default('SIMPLE'),
+});
+const NESTED = ['forkTasks', 'loopOver', 'defaultCase', 'decisionCases'] as const;
+
+/** A definition that gives a waiting task less time than this may end it (a model's maxDeferralSeconds by default). */
+const SHORT_SECONDS = 900;
+
+/** Whether Conductor answers, and which LLM tasks its definitions leave unprotected or would end while they wait. */
+export async function checkConductor(
+  metadata: () => Promise<MetadataClient>,
+  served: readonly ServedType[],
+  where: string,
+): Promise<Finding[]> {
+  try {
+    const client = await metadata();
+    const [definitions, workflows] = await Promise.all([client.getAllTaskDefs(), client.getAllWorkflowDefs()]);
+    const byName = new Map(definitions.map((definition) => [definition.name, definition]));
+    const queues = new Set(served.map(({ queue }) => queue));
+    const findings: Finding[] = [];
+    const timed = new Set<string>();
+    for (const workflow of workflows) {
+      for (const task of tasksIn(workflow.tasks)) {
+        if (!queues.has(task.type) && !(task.type === 'SIMPLE' && queues.has(task.name))) continue;
+        const definition = byName.get(task.name);
+        const place = { key: `workflow ${workflow.name}`, field: task.taskReferenceName };
+        if (definition === undefined) {
+          findings.push({
+            severity: 'warning',
+            ...place,
+            message: `no task definition is named "${task.name}": a task whose worker dies stays IN_PROGRESS for ever`,
+          });
+        } else if (!timed.has(task.name)) {
+          timed.add(task.name);
+          findings.push(...shortTimeouts(task.name, definition));
+        }
+      }
+    }
+    return findings;
+  } catch (error) {
+    const message = `Conductor at ${where} cannot be asked (CONDUCTOR_SERVER_URL): ${messageOf(error)}`;
+    return [{ severity: 'error', key: 'conductor', field: '', message, unreachable: true }];
+  }
+}
+
+function shortTimeouts(
+  name: string,
+  definition: { readonly pollTimeoutSeconds?: number | undefined; readonly timeoutSeconds?: number | undefined },
+): Finding[] {
+  return (['pollTimeoutSeconds', 'timeoutSeconds'] as const)
+    .filter((field) => (definition[field] ?? 0) > 0 && (definition[field] ?? 0) < SHORT_SECONDS)
+    .map((field) => ({
+      severity: 'warning',
+      key: `task definition ${name}`,
+      field,
+      message: `${definition[field]} s may end a task that waits for a busy model; 0 means no limit`,
+    }));
+}
+
+function* tasksIn(value: unknown): Iterable<WorkflowTask> {
+  if (Array.isArray(value)) {
+    for (const item of value) yield* tasksIn(item);
+    return;
+  }
+  const task = taskShape.safeParse(value);
+  if (!task.success) return;
+  yield task.data;
+  for (const field of NESTED) {
+    const nested = task.data[field];
+    if (Array.isArray(nested)) yield* tasksIn(nested);
+    else if (typeof nested === 'object' && nested !== null) yield* tasksIn(Object.values(nested));
+  }
+}

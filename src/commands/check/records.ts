@@ -1,0 +1,142 @@
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { familyOf, lifeOf } from '../../integrations/cohere/models.ts';
+import type { Integration } from '../../integrations/integration.ts';
+import { splitQualified } from '../../integrations/names.ts';
+import { secretForm } from '../../integrations/secrets.ts';
+import { parseSubjectId } from '../../rbac/subject.ts';
+import type { KeyNames } from '../../redis/keys.ts';
+import type { Finding } from './finding.ts';
+
+/** Everything that the records themselves show. */
+export function checkRecords(snapshot: Snapshot, names: KeyNames, now: Date): Finding[] {
+  return [
+    ...[...snapshot.faults()].map((fault): Finding => ({ severity: 'error', ...fault })),
+    ...integrations(snapshot, names),
+    ...models(snapshot, names, now),
+    ...prompts(snapshot, names),
+    ...memberships(snapshot, names),
+    ...grants(snapshot, names),
+  ];
+}
+
+function* integrations(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+  const key = names.hash('integrations');
+  if (snapshot.empty)
+    yield { severity: 'error', key, field: '', message: 'there is no integration: workers take no tasks' };
+  for (const [field, { lookup }] of snapshot.parts.tables.integrations) {
+    if (lookup.kind === 'found') yield* integrationFindings(key, field, lookup.record);
+  }
+}
+
+function* integrationFindings(key: string, field: string, { configuration }: Integration): Iterable<Finding> {
+  const { connectionType, api_key: secret, externalId, roleArn, awsAccountId } = configuration;
+  if (connectionType === 'ACCESS_KEY' && secret && secretForm(secret) === 'bare') {
+    yield {
+      severity: 'warning',
+      key,
+      field,
+      message: 'configuration.api_key stands in Redis as it is; write env:NAME or file:NAME in its place',
+    };
+  }
+  const account = roleArn?.split(':')[4];
+  const foreign = awsAccountId === undefined || awsAccountId === null || awsAccountId !== account;
+  if (connectionType === 'EXTERNAL_ROLE' && !externalId && foreign) {
+    yield {
+      severity: 'warning',
+      key,
+      field,
+      message:
+        'configuration.externalId is missing: a role in another account should ask for one (the confused deputy)',
+    };
+  }
+}
+
+function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Finding> {
+  const key = names.hash('models');
+  for (const [field, { lookup }] of snapshot.parts.tables.models) {
+    const parts = splitQualified(field);
+    if (parts === undefined || lookup.kind !== 'found') continue;
+    if (snapshot.integration(parts.integration).kind === 'absent') {
+      yield { severity: 'warning', key, field, message: `the integration ${parts.integration} does not exist` };
+    }
+    const { modelId, family } = lookup.record.configuration;
+    const life = lifeOf(modelId ?? parts.model, now);
+    if (life.state === 'ended') {
+      const instead = life.alternative === undefined ? '' : `; a living alternative is ${life.alternative}`;
+      yield {
+        severity: 'warning',
+        key,
+        field,
+        message: `the model reached its end of life on ${life.endedOn}${instead}`,
+      };
+    }
+    if (familyOf({ name: parts.model, modelId, family }) === 'rerank') {
+      yield { severity: 'warning', key, field, message: 'no task type of this version reranks' };
+    }
+  }
+}
+
+function* prompts(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+  const key = names.hash('prompts');
+  for (const [field, { lookup }] of snapshot.parts.tables.prompts) {
+    if (lookup.kind !== 'found') continue;
+    if (lookup.record.integrations.length === 0) {
+      yield { severity: 'warning', key, field, message: 'integrations is empty: no model may run this prompt' };
+    }
+    for (const model of lookup.record.integrations) {
+      if (snapshot.lookup('models', model).kind === 'absent') {
+        yield { severity: 'warning', key, field, message: `integrations: the model ${model} does not exist` };
+      }
+    }
+  }
+}
+
+function* memberships(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+  for (const [group, members] of snapshot.parts.members) {
+    const key = names.members(group);
+    if (snapshot.lookup('groups', group).kind === 'absent') {
+      yield {
+        severity: 'warning',
+        key,
+        field: '',
+        message: `the group ${group} has no record: its members gain nothing`,
+      };
+    }
+    for (const member of members) {
+      if (member.startsWith('app:') && snapshot.lookup('applications', member.slice(4)).kind === 'absent') {
+        yield { severity: 'warning', key, field: member, message: 'the application has no record' };
+      }
+    }
+  }
+}
+
+function* grants(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+  for (const [subject, entries] of snapshot.parts.grants) {
+    const key = names.grants(subject);
+    const holder = missingHolder(snapshot, subject);
+    if (holder !== undefined) yield { severity: 'warning', key, field: '', message: holder };
+    for (const target of entries.keys()) {
+      const missing = missingTarget(snapshot, target);
+      if (missing !== undefined) yield { severity: 'warning', key, field: target, message: missing };
+    }
+  }
+}
+
+function missingHolder(snapshot: Snapshot, id: string): string | undefined {
+  const subject = parseSubjectId(id);
+  if (subject === undefined) return 'the key names no subject: USER:id, GROUP:id or ROLE:id';
+  if (subject.type === 'GROUP' && snapshot.lookup('groups', subject.id).kind === 'absent') {
+    return `the group ${subject.id} has no record: it grants nothing`;
+  }
+  if (subject.id.startsWith('app:') && snapshot.lookup('applications', subject.id.slice(4)).kind === 'absent') {
+    return `the application ${subject.id.slice(4)} has no record: it grants nothing`;
+  }
+  return undefined;
+}
+
+function missingTarget(snapshot: Snapshot, target: string): string | undefined {
+  const [type = '', id = ''] = target.split(/:(.*)/s);
+  const kind = ({ INTEGRATION: 'models', INTEGRATION_PROVIDER: 'integrations', PROMPT: 'prompts' } as const)[type];
+  if (kind === undefined || snapshot.lookup(kind, id).kind !== 'absent') return undefined;
+  return `nothing of that name in ${kind}`;
+}

@@ -1,0 +1,49 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { ServiceError } from '../../errors.ts';
+import { verifyCredentials } from '../../integrations/bedrock/verify-credentials.ts';
+import type { SecretSources } from '../../integrations/secrets.ts';
+import type { KeyNames } from '../../redis/keys.ts';
+import type { Finding } from './finding.ts';
+
+/** Redis must not throw records away when it is full. One that does not tell (CONFIG is often forbidden) is believed. */
+export async function checkRedis(redis: Redis | Cluster): Promise<Finding[]> {
+  const policy = await redis.config('GET', 'maxmemory-policy').then(
+    (reply) => (Array.isArray(reply) ? String(reply[1]) : 'noeviction'),
+    () => 'noeviction',
+  );
+  if (policy === 'noeviction') return [];
+  return [
+    {
+      severity: 'warning',
+      key: 'redis',
+      field: 'maxmemory-policy',
+      message: `is ${policy}: a full Redis would drop records and grants; set noeviction`,
+    },
+  ];
+}
+
+/** Gets every integration's credentials as a worker would and shows them to STS. */
+export async function checkCredentials(parts: {
+  readonly snapshot: Snapshot;
+  readonly names: KeyNames;
+  readonly secrets: SecretSources;
+  readonly log: Logger;
+}): Promise<Finding[]> {
+  const key = parts.names.hash('integrations');
+  const findings = await Promise.all(
+    [...parts.snapshot.parts.tables.integrations].map(async ([field, { lookup }]): Promise<Finding[]> => {
+      if (lookup.kind !== 'found' || !lookup.record.enabled) return [];
+      try {
+        await verifyCredentials({ integration: field, configuration: lookup.record.configuration, ...parts });
+        return [];
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        const finding: Finding = { severity: 'error', key, field, message: error.message };
+        return [error.code === 'BEDROCK_UNAVAILABLE' ? { ...finding, unreachable: true } : finding];
+      }
+    }),
+  );
+  return findings.flat();
+}

@@ -1,0 +1,37 @@
+import { styleText } from 'node:util';
+
+/** Where a command writes: text for people, or with `--output json` one JSON value as the last line. */
+export interface Terminal {
+  readonly json: boolean;
+  /** To stdout; nothing with `--output json`. */
+  say(line?: string): void;
+  /** To stderr, always: warnings and progress. */
+  warn(line: string): void;
+  /** The result of `--output json`; nothing otherwise. */
+  result(value: unknown): void;
+  good(text: string): string;
+  bad(text: string): string;
+  changed(text: string): string;
+  faint(text: string): string;
+}
+
+export interface Streams {
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+}
+
+/** Colours only on a terminal, and not where NO_COLOR asks for none. */
+export function createTerminal({ stdout, stderr }: Streams, json: boolean): Terminal {
+  const style = (format: 'green' | 'red' | 'yellow' | 'dim') => (text: string) =>
+    styleText(format, text, { stream: stdout, validateStream: true });
+  return {
+    json,
+    say: (line = '') => void (json || stdout.write(`${line}\n`)),
+    warn: (line) => void stderr.write(`${line}\n`),
+    result: (value) => void (json && stdout.write(`${JSON.stringify(value)}\n`)),
+    good: style('green'),
+    bad: style('red'),
+    changed: style('yellow'),
+    faint: style('dim'),
+  };
+}

@@ -1,0 +1,112 @@
+import type { Cluster, Redis } from 'ioredis';
+import { listKeys, readKeys } from '../catalog/read-keys.ts';
+import { rebuild } from '../catalog/rebuild.ts';
+import { NOTHING, Snapshot } from '../catalog/snapshot.ts';
+import { ServiceError } from '../errors.ts';
+import type { KeyNames } from '../redis/keys.ts';
+import { type Change, splitGrantName } from './changes.ts';
+import { keepLastAdmin } from './last-admin.ts';
+import type { Wanted } from './parse.ts';
+import { planChanges } from './plan.ts';
+
+export interface ApplyParts {
+  readonly redis: Redis | Cluster;
+  readonly names: KeyNames;
+  readonly wanted: Wanted;
+  readonly prune: boolean;
+  /** Asked with the plan before anything is written; false writes nothing. */
+  readonly agree: (plan: Plan) => boolean | Promise<boolean>;
+}
+
+export interface Plan {
+  readonly changes: readonly Change[];
+  /** Deletions left out because they would have removed the last ADMIN. */
+  readonly kept: readonly Change[];
+}
+
+/** How often a plan is made anew because somebody else was writing. */
+const ATTEMPTS = 3;
+
+/**
+ * Brings Redis to what is wanted: reads, plans, asks, writes, in one MULTI under WATCH, so that every worker sees the
+ * old state or the new and never half of it, and nobody's change is overwritten unseen. Throws CATALOG_CHANGED when
+ * Redis keeps changing meanwhile, RECORD_INVALID when a key it would write holds another Redis type.
+ */
+export async function apply({ redis, names, wanted, prune, agree }: ApplyParts): Promise<Plan> {
+  for (let attempt = 1; ; attempt += 1) {
+    const keys = [...new Set([...(await listKeys(redis, names)), ...keysOf(names, wanted)])];
+    await redis.watch(keys);
+    try {
+      const contents = await readKeys(redis, names, keys, { underWatch: true });
+      const snapshot = new Snapshot(await rebuild(NOTHING, names, contents));
+      const plan = keepLastAdmin(snapshot, planChanges(snapshot, wanted, { prune }));
+      refuseWrongTypes(snapshot, names, plan.changes);
+      if (plan.changes.length === 0 || !(await agree(plan))) return plan;
+      if (await write(redis, names, plan.changes)) return plan;
+    } finally {
+      await redis.unwatch();
+    }
+    if (attempt === ATTEMPTS) {
+      throw new ServiceError(
+        'CATALOG_CHANGED',
+        'Somebody keeps changing Redis meanwhile; nothing was written. Run the command again',
+      );
+    }
+  }
+}
+
+/** False when a watched key changed since it was read: nothing was written then. */
+async function write(redis: Redis | Cluster, names: KeyNames, changes: readonly Change[]): Promise<boolean> {
+  const transaction = redis.multi();
+  for (const change of changes) {
+    const key = keyOf(names, change);
+    switch (change.kind) {
+      case 'members':
+        transaction.del(key);
+        if (Array.isArray(change.after) && change.after.length > 0)
+          transaction.sadd(key, ...(change.after as string[]));
+        break;
+      case 'grants': {
+        const { target } = splitGrantName(change.name);
+        if (change.after === null) transaction.hdel(key, target);
+        else transaction.hset(key, target, String(change.after));
+        break;
+      }
+      default:
+        if (change.after === null) transaction.hdel(key, change.name);
+        else transaction.hset(key, change.name, JSON.stringify(change.after));
+    }
+  }
+  const replies = await transaction.exec();
+  const failed = replies?.find(([error]) => error !== null)?.[0];
+  if (failed) throw failed;
+  return replies !== null;
+}
+
+/** A command that fails inside a transaction does not undo the others, so what would fail is refused before. */
+function refuseWrongTypes(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): void {
+  for (const change of changes) {
+    const fault = snapshot.parts.keyFaults.get(keyOf(names, change));
+    if (fault === undefined) continue;
+    throw new ServiceError(
+      'RECORD_INVALID',
+      `${fault.key}: ${fault.message}; nothing was written. Look at it with redis-cli TYPE`,
+      {
+        field: fault.key,
+      },
+    );
+  }
+}
+
+function keyOf(names: KeyNames, { kind, name }: Change): string {
+  if (kind === 'members') return names.members(name);
+  if (kind === 'grants') return names.grants(splitGrantName(name).subject);
+  return names.hash(kind);
+}
+
+function keysOf(names: KeyNames, wanted: Wanted): string[] {
+  return [
+    ...[...wanted.members.keys()].map((group) => names.members(group)),
+    ...[...wanted.grants.keys()].map((subject) => names.grants(subject)),
+  ];
+}

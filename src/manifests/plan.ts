@@ -1,0 +1,62 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { HASH_KINDS } from '../redis/keys.ts';
+import { type Change, grantName } from './changes.ts';
+import type { Wanted } from './parse.ts';
+import { whatGoesWith } from './what-goes-with.ts';
+
+/** What has to change so that Redis holds what is wanted. With `prune` also what goes because no manifest names it. */
+export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { prune: boolean }): Change[] {
+  const changes: Change[] = [];
+  for (const kind of HASH_KINDS) {
+    const records = wanted.records.get(kind) ?? new Map();
+    const existing = snapshot.parts.tables[kind];
+    for (const [name, after] of records) {
+      const raw = existing.get(name)?.raw;
+      addChange(changes, kind, name, raw === undefined ? null : readable(raw), after);
+    }
+    if (!prune || !wanted.kinds.has(kind)) continue;
+    for (const [name, { raw }] of existing) {
+      if (records.has(name)) continue;
+      addChange(changes, kind, name, readable(raw), null);
+    }
+  }
+  for (const [group, after] of wanted.members) {
+    addChange(changes, 'members', group, sorted(snapshot.parts.members.get(group)), sorted(after));
+  }
+  for (const [subject, targets] of wanted.grants) {
+    for (const [target, after] of targets) {
+      const before = snapshot.parts.grants.get(subject)?.get(target)?.raw ?? null;
+      addChange(changes, 'grants', grantName(subject, target), before, after);
+    }
+  }
+  if (prune && wanted.kinds.has('grants')) {
+    for (const [subject, targets] of snapshot.parts.grants) {
+      for (const [target, { raw }] of targets) {
+        if (wanted.grants.get(subject)?.has(target)) continue;
+        addChange(changes, 'grants', grantName(subject, target), raw, null);
+      }
+    }
+  }
+  return [...changes, ...whatGoesWith(snapshot, changes)];
+}
+
+function addChange(changes: Change[], kind: Change['kind'], name: string, before: unknown, after: unknown): void {
+  if (before === null && after === null) return;
+  if (before === null) changes.push({ action: 'create', kind, name, before, after });
+  else if (after === null) changes.push({ action: 'delete', kind, name, before, after });
+  else if (!isDeepStrictEqual(before, after)) changes.push({ action: 'update', kind, name, before, after });
+}
+
+/** A record that is no JSON differs from anything that could be wanted. */
+function readable(raw: string): unknown {
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw;
+  }
+}
+
+function sorted(members: ReadonlySet<string> | undefined): string[] | null {
+  return members === undefined ? null : [...members].sort();
+}
