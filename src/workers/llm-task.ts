@@ -46,6 +46,8 @@ export type TaskHandler = (run: TaskRun) => Promise<Outcome>;
 
 export interface LlmTaskParts {
   readonly catalog: () => Snapshot;
+  /** False while the catalog is empty or may be stale: nothing is decided then, and tasks go back. */
+  readonly mayDecide: () => boolean;
   readonly subjects: SubjectFinder;
   readonly mode: AccessMode;
   readonly denials: DenialRecorder;
@@ -53,6 +55,13 @@ export interface LlmTaskParts {
   readonly clients: Clients;
   readonly metrics: Metrics;
   readonly log: Logger;
+}
+
+/** How long a task stays away that came while nothing could be decided, in seconds. */
+const UNDECIDED_SECONDS = 5;
+
+class Undecided extends Error {
+  override readonly name = 'Undecided';
 }
 
 interface Prepared {
@@ -82,6 +91,7 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
     const permission = createTaskPermission({ task, mode: parts.mode, subject, denials: parts.denials });
 
     function prepare(): Prepared {
+      if (!parts.mayDecide()) throw new Undecided();
       const snapshot = catalog();
       const model = findModel(snapshot, permission, names);
       try {
@@ -103,7 +113,7 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       limit: limitOf(prepared.snapshot, lane),
       waiting,
       run: () => {
-        if (catalog() !== prepared.snapshot) prepared = prepare();
+        if (catalog() !== prepared.snapshot || !parts.mayDecide()) prepared = prepare();
         return call(prepared, running);
       },
     });
@@ -136,6 +146,7 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       if (taskRun.running.aborted || (taskRun.waiting.aborted && error === taskRun.waiting.reason)) {
         return { kind: 'give-back', afterSeconds: 1 };
       }
+      if (error instanceof Undecided) return { kind: 'give-back', afterSeconds: UNDECIDED_SECONDS };
       const failure = failureOf(error);
       if (failure.code === 'INTERNAL')
         log.error({ err: error, taskId: taskRun.task.taskId }, 'A task met a fault of this worker');

@@ -28,12 +28,19 @@ export async function registerTaskDefinitions(parts: TaskDefinitionParts, signal
   const { session, served, log } = parts;
   const names = [...new Set([...COMMON_NAMES, ...served.map(({ queue }) => queue)])];
   const backOff = createBackOff(500, 10_000);
+  // The SDK tries a call again for some seconds by itself, and cannot be told to stop.
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => undefined);
   while (!signal.aborted) {
     try {
-      const registered = await registerMissing(await session.metadata(), names);
+      const registering = session.metadata().then((metadata) => registerMissing(metadata, names));
+      const registered = await Promise.race([registering, aborted]);
       if (registered.length > 0) log.info({ names: registered }, 'Task definitions registered');
       return;
     } catch (error) {
+      if (signal.aborted) return;
       if (isRefusal(error)) {
         log.warn(
           { reason: messageOf(error) },

@@ -84,6 +84,7 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
   });
   const handlerParts = {
     catalog: catalog.current,
+    mayDecide: () => catalogUnready().length === 0,
     subjects,
     mode: config.access.mode,
     denials,
