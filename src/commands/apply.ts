@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import type { Cluster, Redis } from 'ioredis';
 import { messageOf, ServiceError } from '../errors.ts';
-import { maskSecrets, secretForm } from '../integrations/secrets.ts';
+import { integrationRecord } from '../integrations/integration.ts';
+import { MASK, maskSecrets, secretForm } from '../integrations/secrets.ts';
 import { apply, type Plan } from '../manifests/apply.ts';
 import type { Change } from '../manifests/changes.ts';
 import { type ManifestSource, parseManifests, type Wanted } from '../manifests/parse.ts';
@@ -73,6 +74,7 @@ export async function runApply(command: ApplyCommand): Promise<number> {
       return written;
     },
   });
+  if (plan.changes.length === 0) sayKept(plan, terminal);
   if (plan.changes.length === 0) terminal.say('Nothing to change: Redis holds what the manifests say.');
   else if (written) terminal.say(`\n${plural(plan.changes.length, 'change')} written.`);
   else terminal.say(dryRun ? '\nNothing was written (--dry-run).' : '\nNothing was written.');
@@ -93,34 +95,44 @@ async function agreed({ changes }: Plan, { yes, ask }: ApplyCommand): Promise<bo
   return await ask(`Delete ${plural(deletions, 'entry', 'entries')}? [y/N] `);
 }
 
-function sayPlan({ changes, kept }: Plan, terminal: Terminal): void {
-  for (const change of changes) {
+function sayPlan(plan: Plan, terminal: Terminal): void {
+  for (const change of plan.changes) {
     const { action, kind, name } = change;
     const title = `${kind} ${name}`;
     if (action === 'create') terminal.say(terminal.good(`+ ${title}`));
     else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
     else terminal.say(terminal.changed(`~ ${title}`));
-    for (const line of differences(shown(change))) terminal.say(terminal.faint(`    ${line}`));
+    for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));
   }
-  for (const { kind, name } of kept) terminal.warn(`${kind} ${name} stays: it is the last with the role ADMIN`);
+  sayKept(plan, terminal);
 }
 
-/** A change as it may be shown: secrets masked. A secret that changed shows as changed all the same. */
+function sayKept({ kept }: Plan, terminal: Terminal): void {
+  for (const { kind, name } of kept) {
+    terminal.warn(`${kind} ${name} stays: without it nobody would have the role ADMIN`);
+  }
+}
+
+/** A change as it may be shown: secrets masked. A record of Redis that cannot be read may hold one anywhere. */
 function shown(change: Change): Change {
   if (change.kind !== 'integrations') return change;
-  return { ...change, before: maskSecrets(change.before), after: maskSecrets(change.after) };
+  const { before, after } = change;
+  const isReadable = before === null || integrationRecord.safeParse(before).success;
+  return { ...change, before: isReadable ? maskSecrets(before) : MASK, after: maskSecrets(after) };
 }
 
-function differences({ action, before, after }: Change): string[] {
-  const old = flatten(before);
-  const fresh = flatten(after);
+/** What differs, as it may be shown: a secret that changes is there, masked on both sides. */
+function differences(change: Change): string[] {
+  const { action } = change;
+  const masked = shown(change);
+  const old = flatten(masked.before);
+  const fresh = flatten(masked.after);
   if (action === 'delete') return [];
   if (action === 'create') return [...fresh].map(([path, value]) => `${label(path)}${value}`);
-  const paths = new Set([...old.keys(), ...fresh.keys()]);
-  const lines = [...paths]
-    .filter((path) => old.get(path) !== fresh.get(path))
+  const [oldValues, freshValues] = [flatten(change.before), flatten(change.after)];
+  return [...new Set([...old.keys(), ...fresh.keys()])]
+    .filter((path) => old.get(path) !== fresh.get(path) || oldValues.get(path) !== freshValues.get(path))
     .map((path) => `${label(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`);
-  return lines.length > 0 ? lines : ['(a secret changes)'];
 }
 
 function label(path: string): string {

@@ -1,13 +1,14 @@
-import type { Cluster, Redis } from 'ioredis';
+import { type Cluster, type Redis, ReplyError } from 'ioredis';
 import { listKeys, readKeys } from '../catalog/read-keys.ts';
 import { rebuild } from '../catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../catalog/snapshot.ts';
-import { ServiceError } from '../errors.ts';
+import { messageOf, ServiceError } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import { type Change, splitGrantName } from './changes.ts';
 import { keepLastAdmin } from './last-admin.ts';
 import type { Wanted } from './parse.ts';
 import { planChanges } from './plan.ts';
+import { whatGoesWith } from './what-goes-with.ts';
 
 export interface ApplyParts {
   readonly redis: Redis | Cluster;
@@ -39,7 +40,7 @@ export async function apply({ redis, names, wanted, prune, agree }: ApplyParts):
     try {
       const contents = await readKeys(redis, names, keys, { underWatch: true });
       const snapshot = new Snapshot(await rebuild(NOTHING, names, contents));
-      const plan = keepLastAdmin(snapshot, planChanges(snapshot, wanted, { prune }));
+      const plan = makePlan(snapshot, wanted, prune);
       refuseWrongTypes(snapshot, names, plan.changes);
       if (plan.changes.length === 0 || !(await agree(plan))) return plan;
       if (await write(redis, names, plan.changes)) return plan;
@@ -53,6 +54,11 @@ export async function apply({ redis, names, wanted, prune, agree }: ApplyParts):
       );
     }
   }
+}
+
+function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Plan {
+  const { changes, kept } = keepLastAdmin(snapshot, planChanges(snapshot, wanted, { prune }));
+  return { changes: [...changes, ...whatGoesWith(snapshot, changes)], kept };
 }
 
 /** False when a watched key changed since it was read: nothing was written then. */
@@ -77,10 +83,19 @@ async function write(redis: Redis | Cluster, names: KeyNames, changes: readonly 
         else transaction.hset(key, change.name, JSON.stringify(change.after));
     }
   }
-  const replies = await transaction.exec();
+  const replies = await transaction.exec().catch((error: unknown) => {
+    throw refusal(error, 'nothing was written');
+  });
   const failed = replies?.find(([error]) => error !== null)?.[0];
-  if (failed) throw failed;
+  if (failed) throw refusal(failed, 'some of it was written: run the command again');
   return replies !== null;
+}
+
+/** Redis' own reason in place of ioredis' error, which carries the command with its arguments: whole records, secrets too. */
+function refusal(error: unknown, outcome: string): unknown {
+  if (!(error instanceof ReplyError)) return error;
+  const [first] = (error as { previousErrors?: Error[] }).previousErrors ?? [];
+  return new ServiceError('UNREACHABLE', `Redis refuses to write: ${messageOf(first ?? error)}; ${outcome}`);
 }
 
 /** A command that fails inside a transaction does not undo the others, so what would fail is refused before. */

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Pair, parseAllDocuments, type YAMLMap } from 'yaml';
+import { isMap, isScalar, LineCounter, type Pair, parseAllDocuments, visit, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import { nameFault, RECORD_SCHEMAS } from '../catalog/records.ts';
 import { didYouMean, parseValue } from '../parsing.ts';
@@ -64,19 +64,34 @@ class ManifestReader {
   read({ file, text }: ManifestSource): void {
     const lines = new LineCounter();
     // With a file of nothing but comments the library hands back an empty list, typed apart from documents.
-    const documents = [...parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true })];
+    const documents = [...parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false })];
     for (const document of documents) {
       const at = (offset: number | undefined): number => lines.linePos(offset ?? document.range[0]).line;
       for (const error of document.errors) {
-        this.#fault(file, at(error.pos[0]), error.message.split('\n')[0]?.replace(/ at line \d+.*$/, '') ?? 'not YAML');
+        this.#fault(file, at(error.pos[0]), yamlFault(error.message));
       }
-      if (document.errors.length > 0 || document.contents === null) continue;
+      const loose = document.errors.length > 0 ? [] : looseAliases(document);
+      // Without its name: a secret that begins with a * is read as an alias.
+      for (const offset of loose) this.#fault(file, at(offset), 'a *alias has no &anchor before it; quote plain text');
+      if (document.errors.length > 0 || loose.length > 0) continue;
       const root = document.contents;
+      if (isEmpty(root)) continue;
       if (!isMap(root)) {
         this.#fault(file, at(rangeOf(root)), `a manifest is a map with ${SECTIONS.join(', ')}`);
         continue;
       }
-      for (const section of root.items) this.#section(file, at, section, document);
+      for (const { key, first, again } of repeatedKeys(root)) {
+        this.#fault(file, at(again), `"${key}" is already said at ${file}:${at(first)}`);
+      }
+      for (const section of root.items) {
+        try {
+          this.#section(file, at, section, document);
+        } catch (error) {
+          // The library's word for aliases of aliases that grow beyond measure.
+          if (!(error instanceof ReferenceError)) throw error;
+          this.#fault(file, at(rangeOf(section.key)), 'its *aliases expand to too much');
+        }
+      }
     }
   }
 
@@ -89,7 +104,7 @@ class ManifestReader {
     const kind = name as HashKind | 'grants';
     this.#kinds.add(kind);
     const node = pair.value;
-    if (node === null || (isScalar(node) && node.value === null)) return;
+    if (isEmpty(node)) return;
     if (kind === 'grants') return this.#grantList(file, at, node, document);
     if (!isMap(node)) return this.#fault(file, line, `${kind} is a map from names to records`);
     for (const item of node.items) this.#record(file, at, kind, item, document);
@@ -113,7 +128,7 @@ class ManifestReader {
         this.#fault(
           file,
           at(offsetOf(pair.value, field) ?? rangeOf(pair.key)),
-          `${kind}.${name}${field && `.${field}`}: ${message}`,
+          `${kind}.${name}${field && `.${withoutValue(field)}`}: ${message}`,
         );
       }
       return;
@@ -170,12 +185,58 @@ class ManifestReader {
 type LineOf = (offset: number | undefined) => number;
 type Node = Parameters<YAMLMap['toJS']>[0];
 
+/** '' for a key that is no text, such as `{…}: x`. */
 function keyOf(pair: Pair): string {
-  return isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
+  return isScalar(pair.key) ? String(pair.key.value) : '';
 }
 
 function rangeOf(node: unknown): number | undefined {
   return (node as { range?: [number, number, number] | null } | null)?.range?.[0];
+}
+
+/** The first line of the library's words, without the place and without what it read, which may be a secret. */
+function yamlFault(message: string): string {
+  const [line = ''] = message.split('\n');
+  return line.replace(/ at line \d+.*$/, '').replace(/: .*$/, '');
+}
+
+/** A path without what may be a value: `api_key:SECRET`, with no space after its colon, is all key to YAML. */
+function withoutValue(path: string): string {
+  const steps = path.split('.').map((step) => (/^\w{1,20}$/.test(step) ? step : `${/^\w{0,8}/.exec(step)}…`));
+  return steps.join('.');
+}
+
+/** Where aliases stand whose anchor does not exist: what they mean cannot be known. */
+function looseAliases(document: Node): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) === undefined) offsets.push(rangeOf(alias) ?? 0);
+    },
+  });
+  return offsets;
+}
+
+/** Keys said twice in one map, of which YAML would take the last. A kind's own map is left to who reads its records. */
+function repeatedKeys(root: YAMLMap): { key: string; first: number; again: number }[] {
+  const repeated: { key: string; first: number; again: number }[] = [];
+  visit(root, {
+    Map(_, map, path) {
+      const isKind = path.length === 2;
+      const offsets = new Map<string, number>();
+      for (const pair of isKind ? [] : map.items) {
+        const [key, offset] = [keyOf(pair), rangeOf(pair.key) ?? 0];
+        const first = offsets.get(key);
+        if (first === undefined) offsets.set(key, offset);
+        else repeated.push({ key: withoutValue(key), first, again: offset });
+      }
+    },
+  });
+  return repeated;
+}
+
+function isEmpty(node: unknown): boolean {
+  return node === null || (isScalar(node) && node.value === null);
 }
 
 function toPlain(node: unknown, document: Node): unknown {

@@ -3,9 +3,11 @@ import type { Snapshot } from '../catalog/snapshot.ts';
 import { HASH_KINDS } from '../redis/keys.ts';
 import { type Change, grantName } from './changes.ts';
 import type { Wanted } from './parse.ts';
-import { whatGoesWith } from './what-goes-with.ts';
 
-/** What has to change so that Redis holds what is wanted. With `prune` also what goes because no manifest names it. */
+/**
+ * What has to change so that Redis holds what is wanted. With `prune` also what goes because no manifest names it; what
+ * goes along with that is for `what-goes-with.ts` to say.
+ */
 export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { prune: boolean }): Change[] {
   const changes: Change[] = [];
   for (const kind of HASH_KINDS) {
@@ -22,7 +24,10 @@ export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { pru
     }
   }
   for (const [group, after] of wanted.members) {
-    addChange(changes, 'members', group, sorted(snapshot.parts.members.get(group)), sorted(after));
+    const before = snapshot.parts.members.get(group);
+    // Redis has no empty sets: nobody listed and nobody there is the same.
+    if (before === undefined && after.size === 0) continue;
+    addChange(changes, 'members', group, sorted(before), sorted(after));
   }
   for (const [subject, targets] of wanted.grants) {
     for (const [target, after] of targets) {
@@ -38,7 +43,7 @@ export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { pru
       }
     }
   }
-  return [...changes, ...whatGoesWith(snapshot, changes)];
+  return changes;
 }
 
 function addChange(changes: Change[], kind: Change['kind'], name: string, before: unknown, after: unknown): void {

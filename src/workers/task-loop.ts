@@ -15,6 +15,8 @@ import { startUpdates } from './task-updates.ts';
  * a server which waits for the whole count (SQLite, Postgres) delays a first task by no more.
  */
 const POLL_WAIT_MS = 1_000;
+/** While it is not known whether Conductor answers: readiness waits for this. */
+const FIRST_POLL_WAIT_MS = 10;
 
 export interface TaskLoopParts {
   readonly served: readonly (ServedType & { readonly handler: TaskHandler })[];
@@ -63,7 +65,8 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       if (count === 0) return;
       let polled: unknown[];
       try {
-        polled = await conductor.poll({ ...served, count, waitMs: POLL_WAIT_MS, workerId, domain: parts.domain });
+        const waitMs = answered.get(served.queue) === true ? POLL_WAIT_MS : FIRST_POLL_WAIT_MS;
+        polled = await conductor.poll({ queue: served.queue, count, waitMs, workerId, domain: parts.domain });
       } catch (error) {
         slots.release(count);
         if (answered.get(served.queue) !== false) {

@@ -18,6 +18,9 @@ const taskShape = z.looseObject({
 });
 const NESTED = ['forkTasks', 'loopOver', 'defaultCase', 'decisionCases'] as const;
 
+/** The SDK itself tries for two minutes where it has to log in, which nobody waits for. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
 /** A definition that gives a waiting task less time than this may end it (a model's maxDeferralSeconds by default). */
 const SHORT_SECONDS = 900;
 
@@ -28,8 +31,7 @@ export async function checkConductor(
   where: string,
 ): Promise<Finding[]> {
   try {
-    const client = await metadata();
-    const [definitions, workflows] = await Promise.all([client.getAllTaskDefs(), client.getAllWorkflowDefs()]);
+    const [definitions, workflows] = await inTime(definitionsOf(metadata));
     const byName = new Map(definitions.map((definition) => [definition.name, definition]));
     const queues = new Set(served.map(({ queue }) => queue));
     const findings: Finding[] = [];
@@ -55,6 +57,25 @@ export async function checkConductor(
   } catch (error) {
     const message = `Conductor at ${where} cannot be asked (CONDUCTOR_SERVER_URL): ${messageOf(error)}`;
     return [{ severity: 'error', key: 'conductor', field: '', message, unreachable: true }];
+  }
+}
+
+async function definitionsOf(metadata: () => Promise<MetadataClient>) {
+  const client = await metadata();
+  const answers = await Promise.all([client.getAllTaskDefs(), client.getAllWorkflowDefs()]);
+  // The SDK hands on whatever came, be it a proxy's page.
+  if (!answers.every(Array.isArray)) throw new Error('the answer is not a list of definitions; is it a Conductor?');
+  return answers;
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const seconds = ANSWER_TIMEOUT_MS / 1_000;
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${seconds} s`)), ANSWER_TIMEOUT_MS);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
