@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { ServiceError } from './errors.ts';
+import { messageOf, ServiceError } from './errors.ts';
 import { describeFaults, didYouMean, type Fault, parseValue } from './parsing.ts';
 import { SUBJECT_SOURCES, type SubjectSource } from './rbac/task-subject.ts';
+import { parseRedisUrl } from './redis/url.ts';
 
 /** The Conductor task types that we serve. */
 export const TASK_TYPES = ['LLM_TEXT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS'] as const;
@@ -28,14 +29,11 @@ const httpUrl = z.string().superRefine((text, context) => {
   }
 });
 
-const REDIS_PROTOCOL = /^(rediss?|redis\+sentinel|redis\+cluster):$/;
 const redisUrl = z.string().superRefine((text, context) => {
-  const nodes = text.split(',').map((node) => node.trim());
-  if (!nodes.every((node) => URL.canParse(node) && REDIS_PROTOCOL.test(new URL(node).protocol))) {
-    context.addIssue({
-      code: 'custom',
-      message: 'redis://, rediss://, redis+sentinel:// or redis+cluster:// URLs, several separated by commas',
-    });
+  try {
+    parseRedisUrl(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
   }
 });
 
@@ -77,52 +75,53 @@ const encryptionKeys = z.string().superRefine((text, context) => {
   }
 });
 
-const environment = z
-  .object({
-    CONDUCTOR_SERVER_URL: httpUrl.default('http://localhost:8080'),
-    CONDUCTOR_AUTH_KEY: z.string().optional(),
-    CONDUCTOR_AUTH_SECRET: z.string().optional(),
-    TASK_TYPES: taskTypes.default(TASK_TYPES.map((type) => ({ type, queue: type }))),
-    TASK_DOMAIN: z
-      .string()
-      .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-"')
-      .optional(),
-    REGISTER_TASK_DEFINITIONS: z.enum(['all', 'common', 'none']).default('all'),
-    REDIS_URL: redisUrl.default('redis://localhost:6379'),
-    REDIS_PREFIX: z.string().default('cohere:'),
-    ENCRYPTION_KEYS: encryptionKeys.optional(),
-    SECRET_FILES_DIR: z.string().optional(),
-    MAX_IN_FLIGHT: wholeNumber(1, 10_000).default(256),
-    WORKER_ID: z
-      .string()
-      .regex(/^[\w.@-]+$/, 'letters, digits, "_", ".", "@" and "-"')
-      .optional(),
-    DRAIN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(25_000),
-    SUBJECT_SOURCES: subjectSources.default(['token', 'creator', 'application']),
-    RBAC_MODE: z.enum(['enforce', 'audit', 'off']).default('enforce'),
-    HTTP_PORT: wholeNumber(0, 65_535).default(9464),
-    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  })
-  .superRefine((values, context) => {
-    if ((values.CONDUCTOR_AUTH_KEY === undefined) !== (values.CONDUCTOR_AUTH_SECRET === undefined)) {
-      context.addIssue({
-        code: 'custom',
-        path: [values.CONDUCTOR_AUTH_KEY === undefined ? 'CONDUCTOR_AUTH_KEY' : 'CONDUCTOR_AUTH_SECRET'],
-        message: 'missing: key and secret go together',
-      });
-    }
-    if (isCluster(values.REDIS_URL) && !/\{[^{}]+\}/.test(values.REDIS_PREFIX)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['REDIS_PREFIX'],
-        message: 'on Redis Cluster the prefix holds a hash tag, such as {cohere}:',
-      });
-    }
-  });
+const environment = z.object({
+  CONDUCTOR_SERVER_URL: httpUrl.default('http://localhost:8080'),
+  CONDUCTOR_AUTH_KEY: z.string().optional(),
+  CONDUCTOR_AUTH_SECRET: z.string().optional(),
+  TASK_TYPES: taskTypes.default(TASK_TYPES.map((type) => ({ type, queue: type }))),
+  TASK_DOMAIN: z
+    .string()
+    .regex(/^[\w.-]+$/, 'letters, digits, "_", "." and "-"')
+    .optional(),
+  REGISTER_TASK_DEFINITIONS: z.enum(['all', 'common', 'none']).default('all'),
+  REDIS_URL: redisUrl.default('redis://localhost:6379'),
+  REDIS_PREFIX: z.string().default('cohere:'),
+  ENCRYPTION_KEYS: encryptionKeys.optional(),
+  SECRET_FILES_DIR: z.string().optional(),
+  MAX_IN_FLIGHT: wholeNumber(1, 10_000).default(256),
+  WORKER_ID: z
+    .string()
+    .regex(/^[\w.@-]+$/, 'letters, digits, "_", ".", "@" and "-"')
+    .optional(),
+  DRAIN_TIMEOUT_MS: wholeNumber(0, 3_600_000).default(25_000),
+  SUBJECT_SOURCES: subjectSources.default(['token', 'creator', 'application']),
+  RBAC_MODE: z.enum(['enforce', 'audit', 'off']).default('enforce'),
+  HTTP_PORT: wholeNumber(0, 65_535).default(9464),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
 
-/** Several comma-separated `redis://` nodes mean Cluster, too. */
+/** What single variables cannot show; looked at even where some of them are malformed, so that all is said at once. */
+function faultsBetween(given: Readonly<Record<string, string | undefined>>): Fault[] {
+  const faults: Fault[] = [];
+  const [key, secret] = [given['CONDUCTOR_AUTH_KEY'], given['CONDUCTOR_AUTH_SECRET']];
+  if ((key === undefined) !== (secret === undefined)) {
+    const field = key === undefined ? 'CONDUCTOR_AUTH_KEY' : 'CONDUCTOR_AUTH_SECRET';
+    faults.push({ field, message: 'missing: key and secret go together' });
+  }
+  // Redis looks at the first brace only: `{}{cohere}:` has no tag.
+  if (isCluster(given['REDIS_URL'] ?? '') && !/^[^{]*\{[^}]+\}/.test(given['REDIS_PREFIX'] ?? '')) {
+    faults.push({ field: 'REDIS_PREFIX', message: 'on Redis Cluster the prefix holds a hash tag, such as {cohere}:' });
+  }
+  return faults;
+}
+
 function isCluster(url: string): boolean {
-  return url.startsWith('redis+cluster://') || (url.includes(',') && !url.startsWith('redis+sentinel://'));
+  try {
+    return parseRedisUrl(url).kind === 'cluster';
+  } catch {
+    return false;
+  }
 }
 
 /** What the environment says, parsed once at the start and never changed. Times in milliseconds. */
@@ -155,12 +154,12 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
   );
   const read = parseValue(given, environment);
-  if (!read.ok) throw configError(read.faults);
+  const faults = [...(read.ok ? [] : read.faults), ...faultsBetween(given)];
+  if (!read.ok || faults.length > 0) throw configError(faults);
   const values = read.value;
-  const server = values.CONDUCTOR_SERVER_URL.replace(/\/+$/, '').replace(/\/api$/, '');
   return deepFreeze({
     conductor: {
-      apiUrl: `${server}/api`,
+      apiUrl: apiUrlOf(values.CONDUCTOR_SERVER_URL),
       auth:
         values.CONDUCTOR_AUTH_KEY === undefined || values.CONDUCTOR_AUTH_SECRET === undefined
           ? undefined
@@ -180,6 +179,12 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     httpPort: values.HTTP_PORT,
     logLevel: values.LOG_LEVEL,
   });
+}
+
+/** `https://host/base`, `https://host/base/` and `https://host/base/api` are the same server. */
+function apiUrlOf(serverUrl: string): string {
+  const { origin, pathname } = new URL(serverUrl);
+  return `${origin}${pathname.replace(/\/+$/, '').replace(/\/api$/, '')}/api`;
 }
 
 function configError(faults: readonly Fault[]): ServiceError {

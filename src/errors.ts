@@ -70,3 +70,9 @@ export class ServiceError extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Anything thrown, as an error of ours; what nobody foresaw is INTERNAL and says so. */
+export function failureOf(thrown: unknown): ServiceError {
+  if (thrown instanceof ServiceError) return thrown;
+  return new ServiceError('INTERNAL', 'the worker met a fault of its own; its log has the details', { cause: thrown });
+}

@@ -9,6 +9,11 @@ import { followChanges } from './tracking.ts';
 
 /** Where tracking is not to be had (Cluster, a proxy, Redis before 6) everything is read again this often. */
 const POLL_INTERVAL_MS = 1_000;
+/**
+ * Redis tells of one transaction by a message for each tracked prefix. What is told while a read is under way is read,
+ * too, before anybody sees the new snapshot, so that a transaction is seen whole; under a storm of changes, this often.
+ */
+const GATHERED_AT_MOST = 5;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 
@@ -117,14 +122,23 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     const all = everything;
     everything = false;
     // Keys that were there and are gone must be read, too, as the nothing they now are.
-    const keys = all ? new Set([...(await listKeys(redis, names)), ...keysOf(snapshot, names)]) : new Set(dirty);
+    let keys = all ? new Set([...(await listKeys(redis, names)), ...keysOf(snapshot, names)]) : new Set(dirty);
     dirty.clear();
-    snapshot = new Snapshot(await rebuild(snapshot.parts, names, await readKeys(redis, names, [...keys])));
+    let parts = snapshot.parts;
+    for (let gathered = 0; gathered < GATHERED_AT_MOST && keys.size > 0; gathered += 1) {
+      parts = await rebuild(parts, names, await readKeys(redis, names, [...keys]));
+      keys = new Set(dirty);
+      dirty.clear();
+    }
+    for (const key of keys) dirty.add(key);
+    const changed = parts !== snapshot.parts;
+    if (changed) snapshot = new Snapshot(parts);
     if (all && listening && !everything) {
       staleSince = undefined;
       if (!loaded) log.info({ integrations: snapshot.parts.tables.integrations.size }, 'The catalog is loaded');
       loaded = true;
     }
+    if (!changed) return;
     sayFaults(snapshot);
     for (const listener of listeners) listener(snapshot);
   }

@@ -9,7 +9,8 @@ const PARSES_PER_TURN = 500;
 
 /**
  * The parts of a snapshot with some keys' contents replaced. Records whose text has not changed keep their identity
- * and cost no parsing; everything else is shared with the parts given, which stay as they are.
+ * and cost no parsing; everything else is shared with the parts given, which stay as they are. Where nothing has
+ * changed at all, the very parts given are returned.
  */
 export async function rebuild(
   parts: SnapshotParts,
@@ -30,8 +31,9 @@ export async function rebuild(
     else keyFaults.delete(key);
 
     if (place.kind === 'members') {
-      if (content.kind === 'set' && content.members.length > 0) members.set(place.group, new Set(content.members));
-      else members.delete(place.group);
+      const list = content.kind === 'set' ? content.members : [];
+      if (list.length === 0) members.delete(place.group);
+      else if (!holdsExactly(members.get(place.group), list)) members.set(place.group, new Set(list));
     } else if (place.kind === 'grants') {
       const fields = content.kind === 'hash' ? content.fields : {};
       const read = await readEntries<Grant>(fields, grants.get(place.subject), turn, (field, raw) =>
@@ -47,7 +49,8 @@ export async function rebuild(
       );
     }
   }
-  return { tables: tables as unknown as SnapshotParts['tables'], members, grants, keyFaults };
+  const next = { tables: tables as unknown as SnapshotParts['tables'], members, grants, keyFaults };
+  return isSame(parts, next) ? parts : next;
 }
 
 async function readEntries<T>(
@@ -57,16 +60,36 @@ async function readEntries<T>(
   read: (field: string, raw: string) => Entry<T>,
 ): Promise<ReadonlyMap<string, Entry<T>>> {
   const entries = new Map<string, Entry<T>>();
+  let kept = 0;
   for (const [field, raw] of Object.entries(fields)) {
     const old = before?.get(field);
     if (old?.raw === raw) {
       entries.set(field, old);
+      kept += 1;
     } else {
       entries.set(field, read(field, raw));
       await turn();
     }
   }
-  return entries;
+  return before !== undefined && kept === entries.size && kept === before.size ? before : entries;
+}
+
+function holdsExactly(members: ReadonlySet<string> | undefined, list: readonly string[]): boolean {
+  return members !== undefined && members.size === list.length && list.every((member) => members.has(member));
+}
+
+function isSame(before: SnapshotParts, next: SnapshotParts): boolean {
+  return (
+    Object.entries(next.tables).every(([kind, table]) => table === before.tables[kind as HashKind]) &&
+    sameEntries(before.members, next.members) &&
+    sameEntries(before.grants, next.grants) &&
+    next.keyFaults.size === before.keyFaults.size &&
+    [...next.keyFaults.keys()].every((key) => before.keyFaults.has(key))
+  );
+}
+
+function sameEntries<T>(before: ReadonlyMap<string, T>, next: ReadonlyMap<string, T>): boolean {
+  return before.size === next.size && [...next].every(([key, value]) => before.get(key) === value);
 }
 
 /** Gives way to the event loop now and then. */

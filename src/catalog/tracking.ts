@@ -36,18 +36,24 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
   async function setUp(): Promise<void> {
     attempt += 1;
     const mine = attempt;
+    const overtaken = (): boolean => stopped || mine !== attempt;
     if (stopped || redis.status !== 'ready' || ears.status !== 'ready') return;
     try {
       // A subscriber may not ask for its own id, so it leaves its channel first; a reconnected one has a new id.
+      // One that was overtaken must not go on: its TRACKING ON would clash with the other's.
       await ears.unsubscribe(INVALIDATIONS);
+      if (overtaken()) return;
       const id = await ears.client('ID');
+      if (overtaken()) return;
       await ears.subscribe(INVALIDATIONS);
-      const prefixes = names.trackedPrefixes.flatMap((prefix) => ['PREFIX', prefix]);
+      if (overtaken()) return;
       await redis.call('CLIENT', 'TRACKING', 'OFF');
+      if (overtaken()) return;
+      const prefixes = names.trackedPrefixes.flatMap((prefix) => ['PREFIX', prefix]);
       await redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes);
-      if (mine === attempt && !stopped) parts.onListening();
+      if (!overtaken()) parts.onListening();
     } catch (error) {
-      if (mine !== attempt || stopped) return;
+      if (overtaken()) return;
       if (isRefusal(error)) {
         log.warn({ reason: messageOf(error) }, 'Redis refuses client tracking: the catalog is polled instead');
         stop();
@@ -64,21 +70,22 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
     attempt += 1;
     parts.onDeaf();
   };
-  const onMessage = (channel: string, message: unknown): void => {
-    if (channel !== INVALIDATIONS) return;
+  // ioredis hands the list of keys over as it is only in the event for buffers; in `message` it is one joined string.
+  const onMessage = (channel: Buffer, message: unknown): void => {
+    if (channel.toString() !== INVALIDATIONS) return;
     parts.onChange(Array.isArray(message) ? message.map(String) : 'everything');
   };
 
   function stop(): void {
     stopped = true;
     for (const connection of [redis, ears]) connection.off('ready', onReady).off('close', onClose);
-    ears.off('message', onMessage);
+    ears.off('messageBuffer', onMessage);
   }
 
   return {
     start() {
       for (const connection of [redis, ears]) connection.on('ready', onReady).on('close', onClose);
-      ears.on('message', onMessage);
+      ears.on('messageBuffer', onMessage);
       void setUp();
     },
     stop,

@@ -16,42 +16,55 @@ export interface Lanes {
   loads(): Iterable<readonly [lane: string, load: { readonly running: number; readonly waiting: number }]>;
 }
 
+interface Lane {
+  readonly limiter: LimitFunction;
+  /** Running and waiting. */
+  uses: number;
+  running: number;
+}
+
 /** Limits how many calls to one model run at once from this worker. */
 export function createLanes(): Lanes {
-  const lanes = new Map<string, { readonly limiter: LimitFunction; uses: number }>();
+  const lanes = new Map<string, Lane>();
 
   return {
     async through<T>({ lane: name, limit, waiting, run }: LaneUse<T>): Promise<T> {
       waiting.throwIfAborted();
       const concurrency = limit ?? Number.POSITIVE_INFINITY;
-      const lane = lanes.get(name) ?? { limiter: pLimit(concurrency), uses: 0 };
+      const lane = lanes.get(name) ?? { limiter: pLimit(concurrency), uses: 0, running: 0 };
       lanes.set(name, lane);
       if (lane.limiter.concurrency !== concurrency) lane.limiter.concurrency = concurrency;
       lane.uses += 1;
       try {
-        return await turn(lane.limiter, waiting, run);
+        return await turn(lane, waiting, run);
       } finally {
         lane.uses -= 1;
         if (lane.uses === 0) lanes.delete(name);
       }
     },
     *loads() {
-      for (const [name, { limiter }] of lanes) {
-        yield [name, { running: limiter.activeCount, waiting: limiter.pendingCount }];
-      }
+      // Counted here, since one that left the queue stays in p-limit's until its turn comes.
+      for (const [name, { uses, running }] of lanes) yield [name, { running, waiting: uses - running }];
     },
   };
 }
 
-function turn<T>(limiter: LimitFunction, waiting: AbortSignal, run: () => Promise<T>): Promise<T> {
+function turn<T>(lane: Lane, waiting: AbortSignal, run: () => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const leave = (): void => reject(waiting.reason);
     waiting.addEventListener('abort', leave, { once: true });
-    void limiter(async () => {
+    void lane.limiter(async () => {
       waiting.removeEventListener('abort', leave);
       // One that left the queue still gets its turn, and lets it pass.
       if (waiting.aborted) return;
-      await run().then(resolve, reject);
+      lane.running += 1;
+      try {
+        resolve(await run());
+      } catch (error) {
+        reject(error);
+      } finally {
+        lane.running -= 1;
+      }
     });
   });
 }

@@ -2,6 +2,22 @@ import { z } from 'zod';
 import { auditFields, tags } from '../record-fields.ts';
 import { FAMILIES } from './codec.ts';
 
+/** The task inputs that a model's `defaults` may set: how to answer, never whom to ask or what. */
+const TASK_PARAMETERS = [
+  'temperature',
+  'topP',
+  'topK',
+  'maxTokens',
+  'frequencyPenalty',
+  'presencePenalty',
+  'seed',
+  'maxResults',
+  'stopWords',
+  'jsonOutput',
+  'dimensions',
+  'inputType',
+] as const;
+
 const positive = z.number().int().min(1);
 
 const configuration = z.strictObject({
@@ -24,8 +40,10 @@ const configuration = z.strictObject({
     .optional(),
   /** Which codec to use where the id does not tell. */
   family: z.enum(FAMILIES).optional(),
-  /** Task inputs used where a task gives none. */
-  defaults: z.record(z.string(), z.unknown()).default({}),
+  /** Task inputs used where a task gives none; their values are read as the task's own would be. */
+  defaults: z
+    .strictObject(Object.fromEntries(TASK_PARAMETERS.map((name) => [name, z.unknown().optional()])))
+    .default({}),
   cache: z.strictObject({ ttlSeconds: positive }).optional(),
   /** False: only named prompts, whatever the task says. */
   rawPrompts: z.boolean().default(true),

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
 import { ServiceError } from '../errors.ts';
 
 export interface SecretSources {
@@ -37,7 +37,7 @@ export async function openSecret(text: string, field: string, sources: SecretSou
       return text;
     case 'environment': {
       if (FORBIDDEN_VARIABLES.test(name)) throw unavailable(field, `the variable ${name} may not be used as a secret`);
-      const value = sources.variables[name];
+      const value = Object.hasOwn(sources.variables, name) ? sources.variables[name] : undefined;
       if (value === undefined || value === '')
         throw unavailable(field, `the variable ${name} is not set in the worker's environment`);
       return value;
@@ -52,20 +52,31 @@ export async function openSecret(text: string, field: string, sources: SecretSou
 async function readSecretFile(name: string, field: string, filesDir: string | undefined): Promise<string> {
   if (filesDir === undefined)
     throw unavailable(field, `file:${name} needs SECRET_FILES_DIR in the worker's environment`);
-  const folder = resolve(filesDir);
-  const path = join(folder, name);
+  const { folder, path } = await whereLinksLead(filesDir, name, field);
   const inside = relative(folder, path);
   if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) {
     throw unavailable(field, `file:${name} lies outside SECRET_FILES_DIR`);
   }
-  try {
-    // Files written by hand or by a secret store often end in a line break that is not part of the secret.
-    const content = (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
-    if (content !== '') return content;
-  } catch (cause) {
+  const content = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw unavailable(field, `file:${name} cannot be read`, cause);
-  }
+  });
+  // Files written by hand or by a secret store often end in a line break that is not part of the secret.
+  const secret = content.replace(/\r?\n$/, '');
+  if (secret !== '') return secret;
   throw unavailable(field, `file:${name} is empty`);
+}
+
+/** Secret stores lay their files out with links, which may lead anywhere in the folder but not out of it. */
+async function whereLinksLead(
+  filesDir: string,
+  name: string,
+  field: string,
+): Promise<{ folder: string; path: string }> {
+  const folder = await realpath(filesDir).catch((cause: unknown) => {
+    throw unavailable(field, 'SECRET_FILES_DIR is no folder that can be read', cause);
+  });
+  const path = join(folder, name);
+  return { folder, path: await realpath(path).catch(() => path) };
 }
 
 function unavailable(field: string, reason: string, cause?: unknown): ServiceError {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { auditFields, tags } from '../record-fields.ts';
 
-const VERSION = /^[1-9]\d*$/;
+/** Bounded, so that it stays exact as a number. */
+const VERSION = /^[1-9]\d{0,8}$/;
 
 const version = z.strictObject({
   template: z.string(),

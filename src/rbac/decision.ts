@@ -38,9 +38,12 @@ const ADMIN = 'ADMIN';
  * carries. A prompt needs EXECUTE or READ on `PROMPT:name`. No grant means no. Pure: the worker, the API and `can` share it.
  */
 export function decide(world: AccessWorld, subject: Subject, target: Target, options: DecisionOptions = {}): Decision {
-  const holders = holdersOf(world, subject);
-  const admin = holders.find(({ holder }) => holder === `ROLE:${ADMIN}`);
+  const isAdmin = ({ holder }: Holder): boolean => holder === `ROLE:${ADMIN}`;
+  const all = holdersOf(world, subject);
+  const admin = all.find(isAdmin);
   if (admin !== undefined && options.mayBeAdmin !== false) return { kind: 'allow', via: admin.path };
+  // Where it may not be ADMIN, what is granted to that role is not its either.
+  const holders = all.filter((holder) => !isAdmin(holder) || options.mayBeAdmin !== false);
 
   const { targets, access } = whatAllows(target);
   for (const { holder, path } of holders) {

@@ -22,6 +22,9 @@ export function targetFault(target: string): string | undefined {
   if (type === 'INTEGRATION' && !/^[^:]+:.+$/s.test(id)) {
     return 'an INTEGRATION target is INTEGRATION:provider:model; for a whole integration write INTEGRATION_PROVIDER:provider';
   }
+  if (type === 'INTEGRATION_PROVIDER' && id.includes(':')) {
+    return 'an INTEGRATION_PROVIDER target is INTEGRATION_PROVIDER:provider; for one model write INTEGRATION:provider:model';
+  }
   if (type === 'TAG' && !/^[^:]+:.*$/s.test(id)) return 'a TAG target is TAG:key:value';
   return undefined;
 }

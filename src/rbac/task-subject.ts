@@ -68,7 +68,13 @@ export function subjectOf(
         break;
       }
       case 'owner':
-        if (origin.ownerEmail !== undefined && origin.ownerEmail !== '' && !origin.ownerEmail.startsWith('app:')) {
+        if (origin.ownerEmail?.startsWith('app:')) {
+          return {
+            kind: 'refused',
+            reason: 'the ownerEmail of the workflow definition names an application, which it cannot prove',
+          };
+        }
+        if (origin.ownerEmail !== undefined && origin.ownerEmail !== '') {
           return { kind: 'known', subject: user(origin.ownerEmail), source, mayBeAdmin: false };
         }
         break;

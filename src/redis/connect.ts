@@ -1,11 +1,12 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
+import { parseRedisUrl, type RedisEndpoint } from './url.ts';
 
 /** Replies keep the form that RESP2 has, whatever the protocol. */
 export type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 
 export interface RedisTarget {
-  /** `redis://`, `rediss://`, `redis+sentinel://user:password@host:port,host:port/master-name[/db]`, `redis+cluster://`, or nodes separated by commas. */
+  /** See `url.ts` for its forms. */
   readonly url: string;
   readonly cluster: boolean;
 }
@@ -35,64 +36,35 @@ export function openRedis(target: RedisTarget, name: string, log: Logger, option
 }
 
 export function openCluster(target: RedisTarget, name: string, log: Logger): Cluster {
-  const nodes = target.url.split(',').map(
-    (node) =>
-      new URL(
-        node
-          .trim()
-          .replace(/^redis\+cluster:/, 'redis:')
-          .replace(/^rediss:/, 'redis:'),
-      ),
-  );
-  const first = nodes[0];
-  const options = {
-    connectTimeout: DEFAULTS.connectTimeout,
-    keepAlive: DEFAULTS.keepAlive,
-    ...(first === undefined ? {} : credentialsOf(first)),
-    ...(target.url.startsWith('rediss:') ? { tls: {} } : {}),
-    connectionName: name,
-  };
-  const cluster = new Cluster(
-    nodes.map((node) => ({ host: node.hostname, port: Number(node.port || 6379) })),
-    { lazyConnect: true, redisOptions: options, clusterRetryStrategy: reconnectDelay },
-  );
+  const { nodes, tls, ...endpoint } = parseRedisUrl(target.url);
+  const cluster = new Cluster([...nodes], {
+    lazyConnect: true,
+    clusterRetryStrategy: reconnectDelay,
+    redisOptions: {
+      connectTimeout: DEFAULTS.connectTimeout,
+      keepAlive: DEFAULTS.keepAlive,
+      ...credentialsOf(endpoint),
+      ...(tls ? { tls: {} } : {}),
+      connectionName: name,
+    },
+  });
   return reported(cluster, name, log);
 }
 
 function endpointOf(url: string): ConnectionOptions {
-  if (url.startsWith('redis+sentinel://')) return sentinelOf(url);
-  const parsed = new URL(url);
-  const database = parsed.pathname.slice(1);
-  return {
-    host: parsed.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(parsed.port || 6379),
-    ...credentialsOf(parsed),
-    ...(database === '' ? {} : { db: Number(database) }),
-    ...(parsed.protocol === 'rediss:' ? { tls: { servername: parsed.hostname } } : {}),
-  };
+  const { kind, nodes, master, database, tls, ...endpoint } = parseRedisUrl(url);
+  const [first] = nodes;
+  const where: ConnectionOptions =
+    kind === 'sentinel'
+      ? { sentinels: [...nodes], name: master, sentinelRetryStrategy: reconnectDelay }
+      : { ...first, ...(tls ? { tls: { servername: first?.host ?? '' } } : {}) };
+  return { ...where, ...credentialsOf(endpoint), ...(database === undefined ? {} : { db: database }) };
 }
 
-function sentinelOf(url: string): ConnectionOptions {
-  const [nodes = '', path = ''] = url.slice('redis+sentinel://'.length).split(/\/(.*)/s);
-  const [userInfo, hosts] = nodes.includes('@') ? nodes.split(/@(?=[^@]*$)/) : [undefined, nodes];
-  const [master = 'mymaster', database = ''] = path.split('/');
-  const credentials = userInfo === undefined ? {} : credentialsOf(new URL(`redis://${userInfo}@sentinel`));
+function credentialsOf({ username, password }: Pick<RedisEndpoint, 'username' | 'password'>) {
   return {
-    sentinels: (hosts ?? '').split(',').map((host) => {
-      const node = new URL(`redis://${host.trim()}`);
-      return { host: node.hostname, port: Number(node.port || 26379) };
-    }),
-    name: master === '' ? 'mymaster' : master,
-    ...credentials,
-    ...(database === '' ? {} : { db: Number(database) }),
-    sentinelRetryStrategy: reconnectDelay,
-  };
-}
-
-function credentialsOf(url: URL): { username?: string; password?: string } {
-  return {
-    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
   };
 }
 

@@ -1,5 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 
+const SECRETS = ['accessToken', 'api_key', 'externalId', 'keySecret', 'secretAccessKey', 'sessionToken'] as const;
+
 /**
  * JSON lines on stdout. Levels: error = a person must act; warn = degraded, recovers by itself; info = lifecycle;
  * debug = per task. Task inputs and outputs are never logged; the paths below are a second net under that rule.
@@ -11,20 +13,7 @@ export function createLog(level: string, destination?: DestinationStream): Logge
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
-      paths: [
-        'accessToken',
-        '*.accessToken',
-        'api_key',
-        '*.api_key',
-        'externalId',
-        '*.externalId',
-        'keySecret',
-        '*.keySecret',
-        'secretAccessKey',
-        '*.secretAccessKey',
-        'sessionToken',
-        '*.sessionToken',
-      ],
+      paths: SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`]),
       censor: '********',
     },
   };

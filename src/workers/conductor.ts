@@ -14,8 +14,13 @@ export class ConductorRefusal extends Error {
 
   /** False for what will never be accepted: trying again is pointless. */
   get worthRepeating(): boolean {
-    return this.status >= 500 || [401, 403, 408, 425, 429].includes(this.status);
+    return mayBeAcceptedLater(this.status);
   }
+}
+
+/** A server's fault, a redirection to nowhere, authentication that is renewed, a limit that passes. */
+export function mayBeAcceptedLater(status: number): boolean {
+  return status >= 500 || (status >= 300 && status < 400) || [401, 403, 408, 425, 429].includes(status);
 }
 
 export interface PollRequest {
@@ -73,7 +78,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     method: Dispatcher.HttpMethod,
     path: string,
     body?: unknown,
-  ): Promise<unknown> {
+  ): Promise<string> {
     const authentication = await session.headers();
     const response = await pool.request({
       method,
@@ -92,7 +97,9 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
   }
 
   async function read(operation: string, path: string): Promise<unknown> {
-    return JSON.parse((await request(operation, 'GET', path)) as string);
+    const text = await request(operation, 'GET', path);
+    // 204: nothing there.
+    return text === '' ? undefined : JSON.parse(text);
   }
 
   return {

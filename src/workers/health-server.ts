@@ -1,6 +1,7 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { messageOf } from '../errors.ts';
 
 /** Why a worker takes no tasks: each in words for an operator. Empty: it is ready. */
 export type Unreadiness = readonly string[];
@@ -21,7 +22,15 @@ export async function startHealthServer(parts: {
   readonly unready: () => Unreadiness;
   readonly registry: Registry;
 }): Promise<HealthServer> {
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
+    respond(request, response).catch((error: unknown) => {
+      response
+        .writeHead(500, { 'content-type': 'application/json' })
+        .end(`${JSON.stringify({ message: messageOf(error) })}\n`);
+    });
+  });
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
     };
@@ -40,7 +49,8 @@ export async function startHealthServer(parts: {
       return;
     }
     answer(404, { message: 'there are /healthz, /readyz and /metrics' });
-  });
+  }
+
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(parts.port, () => {

@@ -1,16 +1,17 @@
 import type { Logger } from 'pino';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { TaskType } from '../config.ts';
-import { ServiceError } from '../errors.ts';
+import { failureOf, messageOf, ServiceError } from '../errors.ts';
 import type { Clients } from '../integrations/clients.ts';
 import type { BedrockAnswer, BedrockCall, TokenCounts } from '../integrations/codec.ts';
 import type { Lanes } from '../integrations/lanes.ts';
 import { splitQualified } from '../integrations/names.ts';
 import { laneLimits, laneOf, type ResolvedModel, withLife } from '../integrations/resolve.ts';
+import type { SubjectAnswer } from '../rbac/task-subject.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { findModel } from './model-lookup.ts';
-import { failureOf, type Outcome } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 import { type AccessMode, createTaskPermission, type TaskPermission } from './permission.ts';
 import type { PolledTask } from './polled-task.ts';
 import type { SubjectFinder } from './subject-source.ts';
@@ -87,7 +88,7 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       );
     }
     const names = readNames(task.input);
-    const subject = parts.mode === 'off' ? undefined : await parts.subjects.of(task, catalog);
+    const subject = parts.mode === 'off' ? undefined : await subjectOf(task);
     const permission = createTaskPermission({ task, mode: parts.mode, subject, denials: parts.denials });
 
     function prepare(): Prepared {
@@ -112,14 +113,27 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       lane,
       limit: limitOf(prepared.snapshot, lane),
       waiting,
-      run: () => {
+      run: async () => {
         if (catalog() !== prepared.snapshot || !parts.mayDecide()) prepared = prepare();
-        return call(prepared, running);
+        return await call(prepared, running);
       },
     });
     const { output, tokens } = prepared.plan.finish(answer);
     metrics.tokens({ integration: names.integration, model: names.model }, tokens.prompt, tokens.completion);
     return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: prepared.plan.notes };
+  }
+
+  /** Conductor is asked who started a workflow; while it does not say, the task goes back rather than spend a retry. */
+  async function subjectOf(task: PolledTask): Promise<SubjectAnswer> {
+    try {
+      return await parts.subjects.of(task, catalog);
+    } catch (error) {
+      log.warn(
+        { reason: messageOf(error), workflowId: task.workflowInstanceId },
+        'Conductor does not say who started a workflow',
+      );
+      throw new Undecided();
+    }
   }
 
   async function call({ model, plan }: Prepared, signal: AbortSignal): Promise<BedrockAnswer> {

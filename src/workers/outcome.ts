@@ -1,5 +1,5 @@
 import type { TaskResult } from '@io-orkes/conductor-javascript';
-import { ServiceError } from '../errors.ts';
+import type { ServiceError } from '../errors.ts';
 
 /** How one run of a task ended. */
 export type Outcome =
@@ -51,17 +51,16 @@ export function toTaskResult(task: TaskIdentity, workerId: string, outcome: Outc
     }
     case 'give-back':
       // Never below 1: Conductor queues the task before it writes SCHEDULED, and a poll in between would run it twice.
-      return { ...identity, status: 'IN_PROGRESS', callbackAfterSeconds: Math.max(1, Math.ceil(outcome.afterSeconds)) };
+      return { ...identity, status: 'IN_PROGRESS', callbackAfterSeconds: wholeSeconds(outcome.afterSeconds) };
   }
+}
+
+/** From 1 to a day; what is no number is 1. */
+function wholeSeconds(seconds: number): number {
+  return Number.isNaN(seconds) ? 1 : Math.min(86_400, Math.max(1, Math.ceil(seconds)));
 }
 
 function logsOf(task: TaskIdentity, notes: readonly string[] = []): Pick<TaskResult, 'logs'> {
   if (notes.length === 0) return {};
   return { logs: notes.map((log) => ({ taskId: task.taskId, log, createdTime: Date.now() })) };
-}
-
-/** Anything a run threw, as an error of ours; what nobody foresaw is INTERNAL and says so. */
-export function failureOf(thrown: unknown): ServiceError {
-  if (thrown instanceof ServiceError) return thrown;
-  return new ServiceError('INTERNAL', 'the worker met a fault of its own; its log has the details', { cause: thrown });
 }

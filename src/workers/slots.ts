@@ -15,7 +15,7 @@ export function createSlots(size: number): Slots {
 
   return {
     async reserve(wanted, signal) {
-      while (free === 0 && !signal.aborted) {
+      while (free <= 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           const done = (): void => {
             signal.removeEventListener('abort', done);

@@ -39,7 +39,8 @@ export function createSubjectFinder({
     async of(task, snapshot) {
       const token = task.input['accessToken'];
       const hasToken = token !== undefined && token !== null;
-      const origin = asksConductor ? await originOf(task.workflowInstanceId) : undefined;
+      const decidedByToken = hasToken && trusted[0] === 'token';
+      const origin = asksConductor && !decidedByToken ? await originOf(task.workflowInstanceId) : undefined;
       return subjectOf(
         trusted,
         {

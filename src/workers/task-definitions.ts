@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { ServedType } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { createBackOff } from './back-off.ts';
+import { mayBeAcceptedLater } from './conductor.ts';
 import type { ConductorSession } from './conductor-session.ts';
 
 /** What workflow authors commonly call their tasks; a task is protected by the definition of its name, not of its type. */
@@ -86,7 +87,8 @@ function isRefusal(error: unknown): boolean {
     here = (here as { cause?: unknown }).cause
   ) {
     const { status } = here as { status?: unknown };
-    if (typeof status === 'number') return status >= 400 && status < 500;
+    // 403 is final here: an application without the right to register will not get it by asking again.
+    if (typeof status === 'number') return status === 403 || (status >= 400 && !mayBeAcceptedLater(status));
   }
   return /\b(400|403|405)\b/.test(messageOf(error));
 }

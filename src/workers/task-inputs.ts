@@ -74,7 +74,7 @@ export function readInput<T>(
 ): ReadInput<T> {
   const given = withoutNulls(input);
   const known = Object.keys(schema.shape);
-  const filled = { ...pick(withoutNulls(defaults), PARAMETERS), ...given };
+  const filled = { ...withoutNulls(defaults), ...given };
   const read = parseValue(filled, schema);
   if (!read.ok) throw invalidInput(read.faults);
   const unread = Object.keys(given).filter((key) => !known.includes(key) && !key.startsWith('_'));
@@ -88,29 +88,9 @@ export function readInput<T>(
 export function blameDefaults(error: unknown, input: TaskInput, defaults: TaskInput, model: string): unknown {
   if (!(error instanceof ServiceError) || error.code !== 'INPUT_INVALID' || error.field === undefined) return error;
   const name = error.field.split('.')[0] ?? '';
-  if (Object.hasOwn(withoutNulls(input), name) || !Object.hasOwn(defaults, name)) return error;
+  if (Object.hasOwn(withoutNulls(input), name) || !Object.hasOwn(withoutNulls(defaults), name)) return error;
   const message = `The record of ${model}, configuration.defaults: ${error.message}`;
   return new ServiceError('RECORD_INVALID', message, { field: `configuration.defaults.${error.field}` });
-}
-
-/** What a model's `defaults` may set: how to answer, never whom to ask or what. */
-const PARAMETERS: readonly string[] = [
-  'temperature',
-  'topP',
-  'topK',
-  'maxTokens',
-  'frequencyPenalty',
-  'presencePenalty',
-  'seed',
-  'maxResults',
-  'stopWords',
-  'jsonOutput',
-  'dimensions',
-  'inputType',
-];
-
-function pick(from: TaskInput, keys: readonly string[]): TaskInput {
-  return Object.fromEntries(keys.filter((key) => Object.hasOwn(from, key)).map((key) => [key, from[key]]));
 }
 
 function withoutNulls(input: TaskInput): TaskInput {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ServedType } from '../config.ts';
-import { messageOf } from '../errors.ts';
+import { failureOf, messageOf } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createBackOff } from './back-off.ts';
 import type { Conductor } from './conductor.ts';
@@ -91,9 +91,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
     const startedAt = performance.now();
     const updates = startUpdates(task, { conductor, workerId, log, giveUp: giveUp.signal });
     try {
-      const outcome: Outcome = stopping.signal.aborted
-        ? { kind: 'give-back', afterSeconds: 1 }
-        : await handler({ task, waiting: stopping.signal, running: breakOff.signal });
+      const outcome = await outcomeOf(task, handler);
       const code = outcome.kind === 'fail' ? outcome.error.code : '';
       metrics.taskEnded({ type, outcome: outcome.kind, code }, (performance.now() - startedAt) / 1_000);
       log.debug(
@@ -109,6 +107,17 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       return await updates.finish(outcome);
     } finally {
       slots.release(1);
+    }
+  }
+
+  async function outcomeOf(task: PolledTask, handler: TaskHandler): Promise<Outcome> {
+    if (stopping.signal.aborted) return { kind: 'give-back', afterSeconds: 1 };
+    try {
+      return await handler({ task, waiting: stopping.signal, running: breakOff.signal });
+    } catch (error) {
+      // Handlers answer for everything they foresee; what gets here must still end the task, or it would be kept alive.
+      log.error({ err: error, taskId: task.taskId }, 'A task met a fault of this worker');
+      return { kind: 'fail', error: failureOf(error) };
     }
   }
 
@@ -148,7 +157,11 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       const breakOffTimer = setTimeout(() => breakOff.abort(new Error('the time to drain is over')), drainMs);
       const giveUpTimer = setTimeout(() => giveUp.abort(new Error('the worker must end')), drainMs + HAND_BACK_MS);
       try {
-        await allEnded();
+        // Not even a Conductor that takes calls and never answers holds the process for longer.
+        const ended = await Promise.race([allEnded().then(() => true), aborted(giveUp.signal).then(() => false)]);
+        if (!ended)
+          log.error({ tasksHeld: runs.size }, 'Conductor does not answer: what is held is left to its timeouts');
+        allHandedOver &&= ended;
       } finally {
         clearTimeout(breakOffTimer);
         clearTimeout(giveUpTimer);
@@ -156,6 +169,10 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       return allHandedOver;
     },
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function reasonFor(outcome: Outcome): { reason?: string } {

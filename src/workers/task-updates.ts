@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskResult } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
 import { messageOf, ServiceError } from '../errors.ts';
@@ -8,6 +9,8 @@ import type { PolledTask } from './polled-task.ts';
 
 /** A heartbeat goes out when this part of the response timeout has passed. */
 const HEARTBEAT_AT = 0.7;
+/** Node runs a longer timer at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** After an outcome that followed a heartbeat of unknown fate, Conductor is asked once whether it holds. */
 const LOOK_AGAIN_MS = 5_000;
 
@@ -38,12 +41,15 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
 
   function schedule(): void {
     if (task.responseTimeoutMs <= 0) return;
-    timer = setTimeout(() => {
-      beating = beat().finally(() => {
-        beating = undefined;
-        if (timer !== undefined) schedule();
-      });
-    }, task.responseTimeoutMs * HEARTBEAT_AT);
+    timer = setTimeout(
+      () => {
+        beating = beat().finally(() => {
+          beating = undefined;
+          if (timer !== undefined) schedule();
+        });
+      },
+      Math.min(task.responseTimeoutMs * HEARTBEAT_AT, LONGEST_TIMER_MS),
+    );
   }
 
   async function beat(): Promise<void> {
@@ -57,7 +63,9 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
     try {
       await conductor.update(heartbeat);
     } catch (error) {
-      if (!(error instanceof ConductorRefusal)) fateUnknown = true;
+      // A gateway that answers for Conductor knows no more than a lost connection.
+      const isKnown = error instanceof ConductorRefusal && error.status < 500 && error.status !== 408;
+      if (!isKnown) fateUnknown = true;
       named.warn({ reason: messageOf(error) }, 'A heartbeat did not reach Conductor');
     }
   }
@@ -109,9 +117,8 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
   }
 
   async function lookAgain(outcome: Outcome): Promise<boolean> {
-    const backOff = createBackOff(LOOK_AGAIN_MS, LOOK_AGAIN_MS * 4);
     while (!giveUp.aborted) {
-      await backOff.wait(giveUp);
+      await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
       try {
         const state = await conductor.taskState(task.taskId);
         const stillOurs =

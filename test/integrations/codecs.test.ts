@@ -113,7 +113,8 @@ describe.each(TEXT_FAMILIES)('any request to %s', (family) => {
   it('is refused when one value is out of range, with that value’s name', () => {
     const outside = fc.constantFrom(...Object.entries(ranges)).chain(([name, [whole, minimum, maximum]]) => {
       const values = [
-        fc.double({ max: minimum, maxExcluded: true, noNaN: true }),
+        // Not -0, which is below 0 for the generator alone.
+        fc.double({ max: minimum, maxExcluded: true, noNaN: true }).filter((number) => number < minimum),
         fc.double({ min: maximum, minExcluded: true, noNaN: true }),
         fc.constant(Number.NaN),
         fc.constantFrom<unknown>('1', true, {}, [1]),

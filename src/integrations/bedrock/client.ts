@@ -49,10 +49,16 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
     authSchemePreference: ['sigv4'],
   });
 
-  async function attempt(request: BedrockRequest): Promise<BedrockAnswer> {
+  /** One attempt, credentials included, within the call's time. `refused`: those of an attempt before, to be replaced. */
+  async function attempt(request: BedrockRequest, signing: Signing, refused?: AwsCredentials): Promise<BedrockAnswer> {
     const timeout = AbortSignal.timeout(request.timeoutMs);
     const abortSignal = AbortSignal.any([request.signal, timeout]);
     try {
+      signing.used = await orAborted(
+        refused === undefined ? credentials.get() : credentials.renew(refused),
+        abortSignal,
+      );
+      if (signing.used === refused) throw signing.refusal;
       return request.call.operation === 'Converse'
         ? await converse(client, request.modelId, request.call.input as ConverseCommandInput, abortSignal)
         : await invoke(client, request.modelId, request.call.body, abortSignal);
@@ -71,14 +77,19 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
 
   return {
     async send(request) {
-      let used: AwsCredentials | undefined;
+      const signing: Signing = { used: undefined, refusal: undefined };
       try {
-        used = await credentials.get();
-        return await attempt(request);
+        try {
+          return await attempt(request, signing);
+        } catch (error) {
+          if (signing.used === undefined || !mayBeMendedByFreshCredentials(error)) throw error;
+          // Once more with fresh credentials; where there are none, the refusal stands.
+          signing.refusal = error;
+          return await attempt(request, signing, signing.used);
+        }
       } catch (error) {
         if (request.signal.aborted) throw request.signal.reason;
-        if (used === undefined || !mayBeMendedByFreshCredentials(error)) throw asServiceError(error, request.place);
-        return await onceMore(request, used, error);
+        throw asServiceError(error, request.place);
       }
     },
     async close() {
@@ -86,18 +97,22 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
       client.destroy();
     },
   };
+}
 
-  /** After a refusal: fresh credentials and a second attempt; where there are none, the refusal stands. */
-  async function onceMore(request: BedrockRequest, used: AwsCredentials, refusal: unknown): Promise<BedrockAnswer> {
-    try {
-      const renewed = await credentials.renew(used);
-      if (renewed === used) throw refusal;
-      return await attempt(request);
-    } catch (error) {
-      if (request.signal.aborted) throw request.signal.reason;
-      throw asServiceError(error, request.place);
-    }
-  }
+/** What one call was signed with, and why it was refused. */
+interface Signing {
+  used: AwsCredentials | undefined;
+  refusal: unknown;
+}
+
+/** Waits no longer than the signal lets it; what was begun goes on for whoever else waits for it. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 async function converse(

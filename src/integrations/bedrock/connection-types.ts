@@ -60,7 +60,7 @@ async function assumeRole({
   const externalId =
     configuration.externalId === undefined || configuration.externalId === null
       ? undefined
-      : await openSecret(configuration.externalId, 'configuration.externalId', secrets);
+      : await openExternalId(configuration.externalId, secrets);
   const base = await conductorRole.get();
   try {
     return await requestRole(base);
@@ -87,16 +87,33 @@ async function assumeRole({
           ...(externalId === undefined ? {} : { ExternalId: externalId }),
         }),
       );
+      if (!given?.AccessKeyId || !given.SecretAccessKey || !given.SessionToken) {
+        throw new ServiceError('CREDENTIALS_FAILED', `${integration}: STS answered without credentials`);
+      }
       return withoutAbsent({
-        accessKeyId: given?.AccessKeyId ?? '',
-        secretAccessKey: given?.SecretAccessKey ?? '',
-        sessionToken: given?.SessionToken,
-        expiration: given?.Expiration,
+        accessKeyId: given.AccessKeyId,
+        secretAccessKey: given.SecretAccessKey,
+        sessionToken: given.SessionToken,
+        expiration: given.Expiration,
       });
     } finally {
       client.destroy();
     }
   }
+}
+
+/** STS: ExternalId, 2 to 1224 characters. Checked here, because STS repeats a malformed one in its refusal. */
+async function openExternalId(text: string, secrets: SecretSources): Promise<string> {
+  const field = 'configuration.externalId';
+  const externalId = await openSecret(text, field, secrets);
+  if (/^[\w+=,.@:/-]{2,1224}$/.test(externalId)) return externalId;
+  throw new ServiceError(
+    'SECRET_UNAVAILABLE',
+    `${field}: not an external id (2 to 1224 characters of letters, digits and +=,.@:/-_)`,
+    {
+      field,
+    },
+  );
 }
 
 /** STS: 2 to 64 characters of `[\w+=,.@-]`. It shows in the account's CloudTrail. */

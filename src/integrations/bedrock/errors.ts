@@ -1,39 +1,41 @@
-import { type ErrorCode, ServiceError } from '../../errors.ts';
+import { type ErrorCode, failureOf, ServiceError } from '../../errors.ts';
 
 /**
  * AWS's errors by name, as Bedrock Runtime and STS document them (API_runtime_InvokeModel, API_runtime_Converse,
  * API_AssumeRole: "Errors"), and what each means for a task.
  */
-const BY_NAME: Readonly<Record<string, ErrorCode>> = {
-  ThrottlingException: 'THROTTLED',
-  TooManyRequestsException: 'THROTTLED',
-  Throttling: 'THROTTLED',
-  ModelNotReadyException: 'THROTTLED',
-  ServiceQuotaExceededException: 'THROTTLED',
-  ServiceUnavailableException: 'BEDROCK_UNAVAILABLE',
-  ServiceUnavailable: 'BEDROCK_UNAVAILABLE',
-  InternalServerException: 'BEDROCK_UNAVAILABLE',
-  InternalFailure: 'BEDROCK_UNAVAILABLE',
-  ModelTimeoutException: 'MODEL_TIMEOUT',
-  ModelErrorException: 'MODEL_FAILED',
-  ValidationException: 'REQUEST_REFUSED',
-  ValidationError: 'CREDENTIALS_FAILED',
-  ResourceNotFoundException: 'MODEL_NOT_FOUND',
-  AccessDeniedException: 'CREDENTIALS_FAILED',
-  AccessDenied: 'CREDENTIALS_FAILED',
-  ExpiredTokenException: 'CREDENTIALS_FAILED',
-  ExpiredToken: 'CREDENTIALS_FAILED',
-  UnrecognizedClientException: 'CREDENTIALS_FAILED',
-  InvalidClientTokenId: 'CREDENTIALS_FAILED',
-  InvalidSignatureException: 'CREDENTIALS_FAILED',
-  SignatureDoesNotMatch: 'CREDENTIALS_FAILED',
-  MissingAuthenticationTokenException: 'CREDENTIALS_FAILED',
-  RegionDisabledException: 'CREDENTIALS_FAILED',
-  MalformedPolicyDocument: 'CREDENTIALS_FAILED',
-  MalformedPolicyDocumentException: 'CREDENTIALS_FAILED',
-  PackedPolicyTooLarge: 'CREDENTIALS_FAILED',
-  CredentialsProviderError: 'CREDENTIALS_FAILED',
-};
+const BY_NAME: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>(
+  Object.entries({
+    ThrottlingException: 'THROTTLED',
+    TooManyRequestsException: 'THROTTLED',
+    Throttling: 'THROTTLED',
+    ModelNotReadyException: 'THROTTLED',
+    ServiceQuotaExceededException: 'THROTTLED',
+    ServiceUnavailableException: 'BEDROCK_UNAVAILABLE',
+    ServiceUnavailable: 'BEDROCK_UNAVAILABLE',
+    InternalServerException: 'BEDROCK_UNAVAILABLE',
+    InternalFailure: 'BEDROCK_UNAVAILABLE',
+    ModelTimeoutException: 'MODEL_TIMEOUT',
+    ModelErrorException: 'MODEL_FAILED',
+    ValidationException: 'REQUEST_REFUSED',
+    ValidationError: 'CREDENTIALS_FAILED',
+    ResourceNotFoundException: 'MODEL_NOT_FOUND',
+    AccessDeniedException: 'CREDENTIALS_FAILED',
+    AccessDenied: 'CREDENTIALS_FAILED',
+    ExpiredTokenException: 'CREDENTIALS_FAILED',
+    ExpiredToken: 'CREDENTIALS_FAILED',
+    UnrecognizedClientException: 'CREDENTIALS_FAILED',
+    InvalidClientTokenId: 'CREDENTIALS_FAILED',
+    InvalidSignatureException: 'CREDENTIALS_FAILED',
+    SignatureDoesNotMatch: 'CREDENTIALS_FAILED',
+    MissingAuthenticationTokenException: 'CREDENTIALS_FAILED',
+    RegionDisabledException: 'CREDENTIALS_FAILED',
+    MalformedPolicyDocument: 'CREDENTIALS_FAILED',
+    MalformedPolicyDocumentException: 'CREDENTIALS_FAILED',
+    PackedPolicyTooLarge: 'CREDENTIALS_FAILED',
+    CredentialsProviderError: 'CREDENTIALS_FAILED',
+  } as const satisfies Record<string, ErrorCode>),
+);
 
 /** Refusals that fresh credentials may mend. */
 const MENDED_BY_FRESH_CREDENTIALS: ReadonlySet<string> = new Set([
@@ -67,13 +69,20 @@ const WHAT_TO_DO: Partial<Record<ErrorCode, string>> = {
 export function asServiceError(thrown: unknown, place: CallPlace): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const code = BY_NAME[error.name] ?? codeByStatus(error) ?? 'BEDROCK_UNAVAILABLE';
+  const code = BY_NAME.get(error.name) ?? codeByStatus(error) ?? (isOurs(error) ? 'INTERNAL' : 'BEDROCK_UNAVAILABLE');
+  if (code === 'INTERNAL') return failureOf(error);
   const said = withoutIdentifiers(error.message);
   return new ServiceError(
     code,
     `${place.integration}:${place.model}: ${WHAT_TO_DO[code]} (${error.name}${said === '' ? '' : `: ${said}`})`,
     { cause: thrown },
   );
+}
+
+/** A slip in this code, not an answer or a lost connection: those have a status or a system's code. */
+function isOurs(error: Error): boolean {
+  const isSlip = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return isSlip && (error as NodeJS.ErrnoException).code === undefined;
 }
 
 function codeByStatus(error: Error): ErrorCode | undefined {
@@ -88,9 +97,14 @@ function codeByStatus(error: Error): ErrorCode | undefined {
 
 /** AWS names users, roles and accounts in its refusals; a task's reason is read by many. */
 export function withoutIdentifiers(text: string): string {
-  return text
-    .replaceAll(/arn:aws[\w-]*:[^\s"',)\]]+/g, 'arn:…')
-    .replaceAll(/\b\d{12}\b/g, '…')
-    .replaceAll(/\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{8,}\b/g, '…')
-    .slice(0, 1_000);
+  return (
+    text
+      // What a refused signature should have been made of: headers, with the session's token among them.
+      .replace(/\s*The Canonical String for this request should have been[\s\S]*$/, '')
+      .replaceAll(/x-amz-security-token\s*[:=]\s*\S+/gi, 'x-amz-security-token:…')
+      .replaceAll(/arn:aws[\w-]*:[^\s"',)\]]+/g, 'arn:…')
+      .replaceAll(/\b\d{12}\b/g, '…')
+      .replaceAll(/\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{8,}\b/g, '…')
+      .slice(0, 1_000)
+  );
 }

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { KeyContent } from '../../src/catalog/read-keys.ts';
+import { rebuild } from '../../src/catalog/rebuild.ts';
+import { NOTHING, Snapshot } from '../../src/catalog/snapshot.ts';
+import type { SubjectId } from '../../src/rbac/subject.ts';
+import { keyNames } from '../../src/redis/keys.ts';
+
+const names = keyNames('cohere:');
+const hash = (fields: Record<string, string>): KeyContent => ({ kind: 'hash', fields });
+
+async function snapshotOf(entries: Record<string, KeyContent>): Promise<Snapshot> {
+  const contents = new Map(Object.entries(entries).map(([name, content]) => [`cohere:${name}`, content]));
+  return new Snapshot(await rebuild(NOTHING, names, contents));
+}
+
+describe('a snapshot', () => {
+  it('is empty without an integration; one that cannot be read counts as there', async () => {
+    expect(new Snapshot(NOTHING).empty).toBe(true);
+    expect((await snapshotOf({ models: hash({ 'p:m': '{}' }) })).empty).toBe(true);
+    expect((await snapshotOf({ integrations: hash({ p: '{' }) })).empty).toBe(false);
+  });
+
+  it('parts what is absent from what cannot be read', async () => {
+    const snapshot = await snapshotOf({ models: hash({ 'p:bad': '{', 'p:good': '{}' }) });
+    expect([
+      snapshot.model('p', 'good').kind,
+      snapshot.model('p', 'bad').kind,
+      snapshot.model('p', 'none').kind,
+    ]).toEqual(['found', 'invalid', 'absent']);
+  });
+
+  it('has no user, group or application that cannot be read', async () => {
+    const bad = hash({ x: '{' });
+    const snapshot = await snapshotOf({ users: bad, groups: bad, applications: bad });
+    expect([snapshot.user('x'), snapshot.group('x'), snapshot.application('x')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect([...snapshot.applications()]).toEqual([]);
+    expect([...snapshot.faults()].map(({ key }) => key)).toEqual([
+      'cohere:groups',
+      'cohere:applications',
+      'cohere:users',
+    ]);
+  });
+
+  it('names all groups of a member, those too that have no record', async () => {
+    const snapshot = await snapshotOf({
+      'members:a': { kind: 'set', members: ['alice', 'app:claims'] },
+      'members:b:c': { kind: 'set', members: ['alice'] },
+    });
+    expect([...snapshot.groupsOf('alice')].sort()).toEqual(['a', 'b:c']);
+    expect(snapshot.groupsOf('app:claims')).toEqual(['a']);
+    expect(snapshot.groupsOf('claims')).toEqual([]);
+  });
+
+  it('gives the readable grants of a subject, exactly', async () => {
+    const snapshot = await snapshotOf({
+      'grants:USER:app:claims': hash({ 'INTEGRATION_PROVIDER:p': 'READ,EXECUTE', 'PROMPT:x': 'nonsense' }),
+    });
+    const grants = snapshot.grantsOf('USER:app:claims' as SubjectId);
+    expect([...grants].map(([target, access]) => [target, [...access]])).toEqual([
+      ['INTEGRATION_PROVIDER:p', ['READ', 'EXECUTE']],
+    ]);
+    expect(snapshot.grantsOf('USER:app' as SubjectId).size).toBe(0);
+    expect(snapshot.grantsOf('USER:app:claims' as SubjectId)).toBe(grants);
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { describeFaults, didYouMean, parseJson, parseValue } from '../src/parsing.ts';
+
+const SCHEMA = z.strictObject({
+  region: z.string(),
+  count: z.number().optional(),
+  inner: z
+    .strictObject({ maxConcurrency: z.number() })
+    .nullish()
+    .transform((value) => value ?? { maxConcurrency: 1 }),
+  list: z.array(z.strictObject({ key: z.string() })).default([]),
+  either: z.union([z.string(), z.strictObject({ name: z.string() })]).optional(),
+});
+
+function faultsOf(value: unknown) {
+  const read = parseValue(value, SCHEMA);
+  return read.ok ? [] : read.faults;
+}
+
+describe('what people write', () => {
+  it('is read where it is of the form', () => {
+    expect(parseJson('{"region":"us-east-1"}', SCHEMA)).toEqual({
+      ok: true,
+      value: { region: 'us-east-1', inner: { maxConcurrency: 1 }, list: [] },
+    });
+  });
+
+  it('is refused with every fault and its place', () => {
+    expect(faultsOf({ count: 'x', inner: { maxConcurrency: '1' }, list: [{ key: 1 }], either: 5 })).toEqual([
+      { field: 'region', message: 'missing (expected string)' },
+      { field: 'count', message: expect.stringContaining('expected number') },
+      { field: 'inner.maxConcurrency', message: expect.stringContaining('expected number') },
+      { field: 'list.0.key', message: expect.stringContaining('expected string') },
+      { field: 'either', message: 'none of the allowed forms' },
+    ]);
+  });
+
+  it('is refused with each unknown key and the one that was meant, at its depth', () => {
+    const value = { region: 'x', coumt: 1, inner: { maxConcurrency: 1, maxConcurency: 2 }, wholly: 1 };
+    expect(faultsOf(value)).toEqual([
+      { field: 'inner.maxConcurency', message: 'unknown key. Did you mean "maxConcurrency"?' },
+      { field: 'coumt', message: 'unknown key. Did you mean "count"?' },
+      { field: 'wholly', message: 'unknown key.' },
+    ]);
+  });
+
+  it('is never repeated, since it may be a secret', () => {
+    const secret = 'hunter2';
+    const all = [
+      parseJson(`{"region": ${secret}`, SCHEMA),
+      parseJson(`"${secret}"`, SCHEMA),
+      parseValue({ region: [secret], count: secret, inner: secret, list: secret, either: { name: [secret] } }, SCHEMA),
+      parseValue({ mode: secret }, z.strictObject({ mode: z.enum(['a', 'b']) })),
+      parseValue({ mode: secret }, z.strictObject({ mode: z.literal('a') })),
+      parseValue({ mode: secret }, z.strictObject({ mode: z.string().max(3) })),
+      parseValue({ mode: secret }, z.strictObject({ mode: z.string().regex(/^\d+$/) })),
+      parseValue({ mode: secret }, z.strictObject({ mode: z.string().startsWith('arn:') })),
+    ];
+    for (const read of all) {
+      expect(read.ok).toBe(false);
+      expect(JSON.stringify(read)).not.toContain(secret);
+    }
+  });
+
+  it('is not JSON: said without a place', () => {
+    for (const text of ['', '{', "{'a':1}", 'undefined']) {
+      expect(parseJson(text, SCHEMA)).toEqual({ ok: false, faults: [{ field: '', message: 'not JSON' }] });
+    }
+  });
+
+  it('is of another kind than an object: said without a place', () => {
+    for (const text of ['null', '[]', '1', '"x"']) {
+      const read = parseJson(text, SCHEMA);
+      expect(read.ok ? [] : read.faults.map(({ field }) => field)).toEqual(['']);
+    }
+  });
+
+  it('cannot bring a prototype with it', () => {
+    expect(parseJson('{"region":"x","__proto__":{"count":5}}', SCHEMA).ok).toBe(false);
+    const open = parseJson('{"__proto__":{"count":5}}', z.object({ count: z.number().optional() }));
+    expect(open.ok && open.value.count).toBeUndefined();
+  });
+});
+
+describe('faults in one line', () => {
+  it('name their places, but not the whole', () => {
+    expect(
+      describeFaults([
+        { field: 'a.b', message: 'x' },
+        { field: '', message: 'y' },
+      ]),
+    ).toBe('a.b: x; y');
+    expect(describeFaults([])).toBe('');
+  });
+});
+
+describe('a hint', () => {
+  it.each([
+    ['embed', ['embed-v4'], ''],
+    ['embed-v5', ['embed-v4', 'rerank'], ' Did you mean "embed-v4"?'],
+    ['BEDROCK-PROD', ['bedrock-prod'], ' Did you mean "bedrock-prod"?'],
+    ['ab', ['cd'], ''],
+    ['a', ['b'], ' Did you mean "b"?'],
+    ['bedrock-prd', ['bedrock-prod', 'bedrock-prd2'], ' Did you mean "bedrock-prod"?'],
+    ['x', [], ''],
+    ['', ['name'], ''],
+  ])('for %j among %j is %j', (wanted, known, hint) => {
+    expect(didYouMean(wanted, known)).toBe(hint);
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { HASH_KINDS, keyNames } from '../../src/redis/keys.ts';
+
+describe('the keys of the contract', () => {
+  const keys = keyNames('cohere:');
+
+  it.each(HASH_KINDS)('cohere:%s is a hash of records', (kind) => {
+    expect(keys.hash(kind)).toBe(`cohere:${kind}`);
+    expect(keys.parse(`cohere:${kind}`)).toEqual({ kind });
+  });
+
+  it('name the members of a group and the grants of a subject, whatever those are called', () => {
+    expect(keys.members('analysts')).toBe('cohere:members:analysts');
+    expect(keys.grants('USER:app:claims')).toBe('cohere:grants:USER:app:claims');
+    for (const name of ['analysts', 'a:b', '*', 'members:x', '']) {
+      expect(keys.parse(keys.members(name))).toEqual({ kind: 'members', group: name });
+      expect(keys.parse(keys.grants(name))).toEqual({ kind: 'grants', subject: name });
+    }
+  });
+
+  it('have the denials under run', () => {
+    expect(keys.denials).toBe('cohere:run:denials');
+  });
+
+  it.each([
+    'cohere:run:denials',
+    'cohere:audit',
+    'cohere:admin:keys',
+    'cohere:',
+    'cohere:integrations:x',
+    'integrations',
+  ])('do not count %s to the catalog', (key) => {
+    expect(keys.parse(key)).toBeUndefined();
+  });
+
+  it('that are tracked are those of the catalog, never the runtime’s', () => {
+    const tracked = (key: string) => keys.trackedPrefixes.some((prefix) => key.startsWith(prefix));
+    for (const kind of HASH_KINDS) expect(tracked(keys.hash(kind))).toBe(true);
+    expect([keys.members('g'), keys.grants('USER:x')].every(tracked)).toBe(true);
+    expect(['cohere:run:denials', 'cohere:audit', 'cohere:admin:x', 'other:users'].some(tracked)).toBe(false);
+  });
+
+  it('that are tracked do not overlap, which Redis refuses', () => {
+    for (const [index, one] of keys.trackedPrefixes.entries()) {
+      for (const other of keys.trackedPrefixes.slice(index + 1)) {
+        expect(one.startsWith(other) || other.startsWith(one)).toBe(false);
+      }
+    }
+  });
+});
+
+describe('another prefix', () => {
+  it('stands before every key', () => {
+    const keys = keyNames('{my}:');
+    const all = [keys.hash('users'), keys.members('g'), keys.grants('USER:x'), keys.denials, ...keys.trackedPrefixes];
+    expect(all.every((key) => key.startsWith('{my}:'))).toBe(true);
+    expect(keys.parse('cohere:users')).toBeUndefined();
+  });
+
+  it('is taken literally by the patterns for SCAN', () => {
+    expect(keyNames('a*[b]?\\:').familyPatterns).toEqual([
+      'a\\*\\[b\\]\\?\\\\:members:*',
+      'a\\*\\[b\\]\\?\\\\:grants:*',
+    ]);
+    expect(keyNames('{my}:').familyPatterns).toEqual(['{my}:members:*', '{my}:grants:*']);
+  });
+});

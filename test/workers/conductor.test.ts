@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConductorRefusal } from '../../src/workers/conductor.ts';
+import { connect } from './support/harness.ts';
+import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
+
+let stub: StubConductor;
+let link: ReturnType<typeof connect>;
+beforeEach(async () => {
+  stub = await startStubConductor();
+  link = connect(stub);
+});
+afterEach(async () => {
+  await stub[Symbol.asyncDispose]();
+  await link.close();
+});
+
+const POLL = { queue: 'a type/ü', count: 3, waitMs: 5, workerId: 'label/1 2&x', domain: undefined };
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.unreachable('was not refused'),
+    (error: unknown) => error as ConductorRefusal,
+  );
+
+describe('the calls to Conductor', () => {
+  it('poll with queue, count, wait, id and domain, whatever characters they hold', async () => {
+    stub.add(POLL.queue, { inputData: { a: 1 } });
+    const tasks = await link.conductor.poll({ ...POLL, domain: 'gold+1' });
+    expect(stub.polls).toEqual([
+      { queue: 'a type/ü', count: 3, timeoutMs: 5, workerId: 'label/1 2&x', domain: 'gold+1' },
+    ]);
+    expect(tasks).toMatchObject([{ taskId: 'task-1', inputData: { a: 1 } }]);
+    expect(await link.conductor.poll(POLL)).toEqual([]);
+    expect(stub.polls[1]?.domain).toBeNull();
+  });
+
+  it('tell what Conductor knows of a task, and that it knows none', async () => {
+    const taskId = stub.add('q');
+    expect(await link.conductor.taskState(taskId)).toEqual({ status: 'SCHEDULED', workerId: undefined, pollCount: 0 });
+    await link.conductor.poll({ ...POLL, queue: 'q' });
+    expect(await link.conductor.taskState(taskId)).toEqual({
+      status: 'IN_PROGRESS',
+      workerId: POLL.workerId,
+      pollCount: 1,
+    });
+    expect(await link.conductor.taskState('none')).toBeUndefined();
+    stub.on.look = () => ({ status: 500 });
+    expect((await refusal(link.conductor.taskState(taskId))).status).toBe(500);
+  });
+
+  it.each([
+    [
+      { createdBy: 'alice', workflowDefinition: { ownerEmail: 'o@x' } },
+      { createdBy: 'alice', ownerEmail: 'o@x' },
+    ],
+    [
+      { createdBy: null, ownerApp: '' },
+      { createdBy: undefined, ownerEmail: undefined },
+    ],
+  ])('tell who started a workflow: %j', async (workflow, expected) => {
+    stub.workflows.set('w', workflow);
+    expect(await link.conductor.workflowOrigin('w')).toEqual(expected);
+  });
+
+  it.each([
+    [400, false],
+    [404, false],
+    [409, false],
+    [413, false],
+    [401, true],
+    [403, true],
+    [408, true],
+    [429, true],
+    [500, true],
+    [502, true],
+    [503, true],
+    [504, true],
+  ])('are refused by %i; worth repeating: %s', async (status, worthRepeating) => {
+    stub.on.update = () => ({ status });
+    const error = await refusal(
+      link.conductor.update({ taskId: 't', workflowInstanceId: 'workflow-of-t', status: 'COMPLETED' }),
+    );
+    expect(error).toBeInstanceOf(ConductorRefusal);
+    expect({ status: error.status, worthRepeating: error.worthRepeating }).toEqual({ status, worthRepeating });
+    expect(error.message).toContain(`stub ${status}`);
+  });
+
+  it('fail with something else where there was no answer', async () => {
+    stub.on.update = () => ({ cut: 'before' });
+    const error = await refusal(link.conductor.update({ taskId: 't', workflowInstanceId: 'workflow-of-t' }));
+    expect(error).not.toBeInstanceOf(ConductorRefusal);
+  });
+
+  it('cut a long refusal short', () => {
+    expect(new ConductorRefusal('an update', 400, 'x'.repeat(10_000)).message.length).toBeLessThan(400);
+  });
+
+  it('go to a server whose API is not at the root', async () => {
+    expect(new URL(stub.apiUrl).pathname).toBe('/api');
+    await link.conductor.poll(POLL);
+    expect(stub.requests[0]?.path).toMatch(/^\/tasks\/poll\/batch\//);
+    expect(stub.offences).toEqual([]);
+  });
+});

@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readPolledTask } from '../../src/workers/polled-task.ts';
+
+const LEAST = { taskId: 't', workflowInstanceId: 'w' };
+
+describe('a polled task', () => {
+  it('needs only its id and its workflow', () => {
+    expect(readPolledTask(LEAST)).toEqual({
+      taskId: 't',
+      workflowInstanceId: 'w',
+      workflowType: '',
+      name: '',
+      input: {},
+      inputIsElsewhere: false,
+      pollCount: 0,
+      responseTimeoutMs: 0,
+    });
+  });
+
+  it.each([[{ taskId: 't' }], [{ workflowInstanceId: 'w' }], [{ ...LEAST, taskId: '' }], [null], ['t'], [[]]])(
+    'is not %j',
+    (value) => {
+      expect(readPolledTask(value)).toBeUndefined();
+    },
+  );
+
+  it('is whatever else there is beside: unknown keys and nulls do no harm', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(
+          fc.string().filter((key) => !/Type|Data|Path|Count|Definition|Task/.test(key)),
+          fc.jsonValue(),
+        ),
+        (more) => {
+          expect(
+            readPolledTask({ ...more, ...LEAST, inputData: null, workflowTask: null, taskDefinition: null })?.taskId,
+          ).toBe('t');
+        },
+      ),
+    );
+  });
+
+  it('takes its response timeout from the embedded definition, never from its own field', () => {
+    const own = { ...LEAST, responseTimeoutSeconds: 99 };
+    expect(readPolledTask(own)?.responseTimeoutMs).toBe(0);
+    expect(readPolledTask({ ...own, taskDefinition: { responseTimeoutSeconds: 3 } })?.responseTimeoutMs).toBe(3_000);
+    const inner = { name: 'n', taskDefinition: { responseTimeoutSeconds: 4 } };
+    expect(readPolledTask({ ...own, workflowTask: inner })?.responseTimeoutMs).toBe(4_000);
+    expect(
+      readPolledTask({ ...own, workflowTask: inner, taskDefinition: { responseTimeoutSeconds: 3 } })?.responseTimeoutMs,
+    ).toBe(3_000);
+  });
+
+  it('is named as its definition is', () => {
+    expect(readPolledTask({ ...LEAST, taskType: 'T', workflowTask: { name: 'n' }, taskDefName: 'd' })?.name).toBe('d');
+    expect(readPolledTask({ ...LEAST, taskType: 'T', workflowTask: { name: 'n' } })?.name).toBe('n');
+    expect(readPolledTask({ ...LEAST, taskType: 'T' })?.name).toBe('T');
+  });
+
+  it('says where its input is in external storage', () => {
+    expect(readPolledTask({ ...LEAST, externalInputPayloadStoragePath: 'p' })?.inputIsElsewhere).toBe(true);
+    expect(readPolledTask({ ...LEAST, externalInputPayloadStoragePath: null })?.inputIsElsewhere).toBe(false);
+  });
+});

@@ -1,0 +1,240 @@
+/**
+ * A Conductor in the test's own process, over real HTTP: only the calls that a worker makes, and strict about them. A
+ * heartbeat is handled as the real server does it, without a lock: the task is read, then written back whole.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface StubTask {
+  readonly taskId: string;
+  readonly queue: string;
+  status: string;
+  workerId: string | undefined;
+  pollCount: number;
+  outputData?: Record<string, unknown>;
+}
+
+export interface Update {
+  readonly taskId: string;
+  readonly workflowInstanceId: string;
+  readonly workerId: string;
+  readonly status: string;
+  readonly extendLease?: boolean;
+  readonly callbackAfterSeconds?: number;
+  readonly reasonForIncompletion?: string;
+  readonly outputData?: Record<string, unknown> & {
+    readonly error?: { readonly code: string; readonly field?: string };
+  };
+}
+
+/** What is done with one request beside the usual. */
+export interface Treatment {
+  /** The answer, and what a heartbeat writes, come this much later. */
+  readonly delayMs?: number;
+  /** This status in place of any work. */
+  readonly status?: number;
+  /** `before`: the socket is cut and nothing is done; `after`: it is done, and the answer is lost. */
+  readonly cut?: 'before' | 'after';
+  /** `hang`: never answered. */
+  readonly hang?: boolean;
+}
+
+export interface Poll {
+  readonly queue: string;
+  readonly count: number;
+  readonly timeoutMs: number;
+  readonly workerId: string | null;
+  readonly domain: string | null;
+}
+
+export interface StubConductor extends AsyncDisposable {
+  readonly apiUrl: string;
+  readonly tasks: ReadonlyMap<string, StubTask>;
+  readonly polls: readonly Poll[];
+  readonly updates: readonly Update[];
+  readonly looks: readonly string[];
+  readonly tokens: readonly { readonly keyId: string; readonly keySecret: string }[];
+  /** What a correct worker never does, in words. */
+  readonly offences: readonly string[];
+  /** Paths and authorization headers of all requests, in order. */
+  readonly requests: readonly { readonly path: string; readonly token: string | undefined }[];
+  on: {
+    poll?: (poll: Poll) => Treatment | undefined;
+    update?: (update: Update) => Treatment | undefined;
+    look?: () => Treatment | undefined;
+    token?: () => Treatment | undefined;
+  };
+  /** Set: every request needs the newest token of `/api/token`; `expire()` makes it worthless. */
+  keys: { readonly keyId: string; readonly keySecret: string } | undefined;
+  expire(): void;
+  /** An empty poll is held no longer than this, whatever it asks for. Default 40. */
+  holdMs: number;
+  add(queue: string, fields?: Record<string, unknown>): string;
+  waitingIn(queue: string): number;
+  workflows: Map<string, unknown>;
+  definitions: Map<string, Record<string, unknown>>;
+}
+
+export async function startStubConductor(): Promise<StubConductor> {
+  const tasks = new Map<string, StubTask & { readonly fields: Record<string, unknown> }>();
+  const queues = new Map<string, string[]>();
+  const open = new Map<string, number>();
+  const [polls, updates, looks, tokens, offences, requests] = [[], [], [], [], [], []] as [
+    Poll[],
+    Update[],
+    string[],
+    { keyId: string; keySecret: string }[],
+    string[],
+    { path: string; token: string | undefined }[],
+  ];
+  let made = 0;
+  let token: string | undefined;
+
+  async function treat(treatment: Treatment | undefined, request: IncomingMessage, work: () => unknown) {
+    if (treatment?.hang === true) return new Promise<never>(() => undefined);
+    if (treatment?.cut === 'before') return void request.socket.destroy();
+    if (treatment?.delayMs !== undefined && treatment.status !== undefined) await sleep(treatment.delayMs);
+    if (treatment?.status !== undefined)
+      return { status: treatment.status, body: { message: `stub ${treatment.status}` } };
+    const body = await work();
+    if (treatment?.cut === 'after') return void request.socket.destroy();
+    return { status: 200, body };
+  }
+
+  async function poll(queue: string, query: URLSearchParams, request: IncomingMessage) {
+    const asked: Poll = {
+      queue,
+      count: Number(query.get('count')),
+      timeoutMs: Number(query.get('timeout')),
+      workerId: query.get('workerid'),
+      domain: query.get('domain'),
+    };
+    polls.push(asked);
+    if (!(asked.count >= 1)) offences.push(`a poll for ${query.get('count')} tasks`);
+    if (!(asked.timeoutMs <= 5_000)) offences.push(`a poll that waits ${query.get('timeout')} ms`);
+    const treatment = stub.on.poll?.(asked);
+    return treat(treatment, request, async () => {
+      const deadline = performance.now() + Math.min(asked.timeoutMs, stub.holdMs);
+      const waiting = () => queues.get(queue) ?? [];
+      while (waiting().length === 0 && performance.now() < deadline && !request.destroyed) await sleep(5);
+      if (treatment?.delayMs !== undefined) await sleep(treatment.delayMs);
+      return waiting()
+        .splice(0, asked.count)
+        .map((taskId) => {
+          const task = tasks.get(taskId);
+          if (task === undefined) throw new Error('no such task');
+          Object.assign(task, { status: 'IN_PROGRESS', workerId: asked.workerId, pollCount: task.pollCount + 1 });
+          return { taskId, workflowInstanceId: `workflow-of-${taskId}`, pollCount: task.pollCount, ...task.fields };
+        });
+    });
+  }
+
+  async function update(request: IncomingMessage) {
+    if (request.headers['content-type'] !== 'application/json') offences.push('an update that is no JSON');
+    const given = JSON.parse(await text(request)) as Update;
+    const { taskId } = given;
+    updates.push(given);
+    if ((open.get(taskId) ?? 0) > 0) offences.push(`two writes at once for ${taskId}`);
+    if (given.workflowInstanceId !== `workflow-of-${taskId}`) offences.push(`${taskId} of another workflow`);
+    const isGiveBack = given.status === 'IN_PROGRESS' && given.extendLease !== true;
+    if (isGiveBack && !((given.callbackAfterSeconds ?? 0) >= 1)) offences.push('a give-back with less than a second');
+    open.set(taskId, (open.get(taskId) ?? 0) + 1);
+    const treatment = stub.on.update?.(given);
+    try {
+      return await treat(treatment, request, async () => {
+        const task = tasks.get(taskId);
+        if (task === undefined) return taskId;
+        if (given.extendLease === true) {
+          const before = { ...task };
+          if (treatment?.delayMs !== undefined) await sleep(treatment.delayMs);
+          return Object.assign(task, before).taskId;
+        }
+        if (treatment?.delayMs !== undefined) await sleep(treatment.delayMs);
+        // As the real server: an update of what is over is answered 200 and ignored.
+        if (task.status !== 'IN_PROGRESS') return taskId;
+        task.status = isGiveBack ? 'SCHEDULED' : given.status;
+        if (given.outputData !== undefined) task.outputData = given.outputData;
+        return taskId;
+      });
+    } finally {
+      open.set(taskId, (open.get(taskId) ?? 1) - 1);
+    }
+  }
+
+  async function route(request: IncomingMessage): Promise<{ status: number; body: unknown } | undefined> {
+    const url = new URL(request.url ?? '', 'http://stub');
+    const path = url.pathname.replace(/^\/api/, '');
+    const used = request.headers['x-authorization'];
+    requests.push({ path, token: typeof used === 'string' ? used : undefined });
+    if (path === '/token') {
+      if (stub.keys === undefined) return { status: 404, body: {} };
+      const given = JSON.parse(await text(request));
+      tokens.push(given);
+      return treat(stub.on.token?.(), request, () => {
+        if (given.keyId !== stub.keys?.keyId || given.keySecret !== stub.keys?.keySecret) throw new Error('wrong keys');
+        token = `token-${tokens.length}`;
+        return { token };
+      });
+    }
+    if (stub.keys !== undefined && (token === undefined || used !== token))
+      return { status: 401, body: { message: 'who?' } };
+    const polled = /^\/tasks\/poll\/batch\/([^/]+)$/.exec(path)?.[1];
+    if (request.method === 'GET' && polled !== undefined)
+      return poll(decodeURIComponent(polled), url.searchParams, request);
+    if (request.method === 'POST' && path === '/tasks') return update(request);
+    const looked = /^\/tasks\/([^/]+)$/.exec(path)?.[1];
+    if (request.method === 'GET' && looked !== undefined) {
+      looks.push(decodeURIComponent(looked));
+      const task = tasks.get(decodeURIComponent(looked));
+      if (task === undefined) return { status: 404, body: { message: 'no such task' } };
+      return treat(stub.on.look?.(), request, () => ({ ...task, fields: undefined }));
+    }
+    const workflowId = /^\/workflow\/([^/]+)$/.exec(path)?.[1];
+    if (request.method === 'GET' && workflowId !== undefined && stub.workflows.has(workflowId)) {
+      return { status: 200, body: stub.workflows.get(workflowId) };
+    }
+    if (path === '/metadata/taskdefs') {
+      if (request.method === 'GET') return { status: 200, body: [...stub.definitions.values()] };
+      for (const one of JSON.parse(await text(request))) stub.definitions.set(one.name, one);
+      return { status: 200, body: {} };
+    }
+    offences.push(`${request.method} ${path}`);
+    return { status: 404, body: { message: 'no such route' } };
+  }
+
+  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+    const answer = await route(request).catch((error: Error) => ({ status: 500, body: { message: error.message } }));
+    if (answer === undefined || response.destroyed) return;
+    const { status, body } = answer;
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  const stub: StubConductor = {
+    apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`,
+    ...{ tasks, polls, updates, looks, tokens, offences, requests },
+    on: {},
+    holdMs: 40,
+    keys: undefined,
+    expire() {
+      token = undefined;
+    },
+    workflows: new Map(),
+    definitions: new Map(),
+    add(queue, fields = {}) {
+      const taskId = `task-${++made}`;
+      tasks.set(taskId, { taskId, queue, status: 'SCHEDULED', workerId: undefined, pollCount: 0, fields });
+      queues.set(queue, [...(queues.get(queue) ?? []), taskId]);
+      return taskId;
+    },
+    waitingIn: (queue) => queues.get(queue)?.length ?? 0,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return stub;
+}
