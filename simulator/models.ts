@@ -48,6 +48,7 @@ export const FOUNDATION_MODELS: ReadonlyMap<string, FoundationModel> = new Map(
     'amazon.nova-micro-v1:0': chat(10_000, ['us', 'eu', 'apac']),
     'amazon.nova-lite-v1:0': chat(10_000, ['us', 'eu', 'apac']),
     'amazon.nova-pro-v1:0': chat(10_000, ['us', 'eu', 'apac']),
+    'amazon.nova-2-lite-v1:0': { ...chat(64_000, ['us', 'eu', 'global']), onDemand: [] },
     'anthropic.claude-sonnet-4-5-20250929-v1:0': {
       ...chat(64_000, ['us', 'eu', 'global']),
       onDemand: [],

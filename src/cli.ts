@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { createTerminal, type Terminal } from './commands/terminal.ts';
@@ -30,6 +31,7 @@ function terminalFor({ output }: OutputOption): Terminal {
 function buildProgram(end: (code: number) => void): Command {
   const program = new Command('bedrock-cohere')
     .description('Governed LLM tasks for any Conductor, on Cohere models in Amazon Bedrock.')
+    .version(version(), '--version', 'print the version')
     .addHelpText('after', ENVIRONMENT)
     .showHelpAfterError('(bedrock-cohere --help shows every command)')
     .exitOverride();
@@ -117,6 +119,12 @@ Examples:
   return program;
 }
 
+/** The package's own, which stands beside src and dist alike. */
+function version(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}
+
 async function askYesOrNo(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
@@ -135,7 +143,14 @@ async function run(argv: readonly string[]): Promise<number> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof ServiceError)) throw error;
+    if (!(error instanceof ServiceError)) {
+      // Never the error as Node shows it: libraries hang commands and their arguments on theirs, which may be secrets.
+      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+      process.stderr.write(
+        `bedrock-cohere: a fault of this program, please report it: ${name}: ${message}\n${stack ?? ''}\n`,
+      );
+      return 1;
+    }
     process.stderr.write(`bedrock-cohere: ${error.message}\n`);
     return EXIT_CODES[error.code] ?? 1;
   }

@@ -1,6 +1,7 @@
 /** The composition root: the one place that reads `process.env`, hears signals and opens connections. */
 import type { Cluster, Redis } from 'ioredis';
 import { loadSnapshot } from './catalog/load.ts';
+import type { Snapshot } from './catalog/snapshot.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
 import { runCan } from './commands/can.ts';
 import { checkConductor } from './commands/check/conductor.ts';
@@ -10,8 +11,10 @@ import { reportFindings } from './commands/check.ts';
 import type { Terminal } from './commands/terminal.ts';
 import { type Config, parseConfig } from './config.ts';
 import { messageOf, ServiceError } from './errors.ts';
+import { modelRecord } from './integrations/model.ts';
 import { openCluster, openRedis } from './redis/connect.ts';
 import { keyNames } from './redis/keys.ts';
+import { parseRedisUrl } from './redis/url.ts';
 import { createLog } from './telemetry/log.ts';
 import { createConductorSession } from './workers/conductor-session.ts';
 import { startWorker } from './workers/worker.ts';
@@ -79,12 +82,21 @@ export async function runCheckCommand({
       ? []
       : await Promise.all([
           checkRedis(redis),
-          checkConductor(session.metadata, config.tasks.served, config.conductor.apiUrl),
+          checkConductor(session.metadata, config.tasks.served, config.conductor.apiUrl, longestDeferral(snapshot)),
           checkCredentials({ snapshot, names, secrets, log }),
         ]);
     session.close();
     return reportFindings([...checkRecords(snapshot, names, new Date()), ...outside.flat()], terminal);
   });
+}
+
+/** The longest `maxDeferralSeconds` of any model, in seconds; the default where there is none. */
+function longestDeferral(snapshot: Snapshot): number {
+  const deferrals = [...snapshot.names('models')].flatMap((name) => {
+    const found = snapshot.lookup('models', name);
+    return found.kind === 'found' ? [found.record.configuration.maxDeferralSeconds] : [];
+  });
+  return Math.max(...(deferrals.length > 0 ? deferrals : [modelRecord.parse({}).configuration.maxDeferralSeconds]));
 }
 
 /** One-shot commands: a connection that either opens or says in one line that it does not. */
@@ -108,22 +120,25 @@ async function withRedis<T>(use: (redis: Redis | Cluster, config: Config) => Pro
   try {
     return await use(redis, config);
   } catch (error) {
-    throw redis.status === 'ready' || error instanceof ServiceError ? error : unreachableRedis(config, error);
+    if (error instanceof ServiceError) throw error;
+    throw redis.status === 'ready' ? refusedByRedis(error) : unreachableRedis(config, error);
   } finally {
     redis.disconnect();
   }
 }
 
 function unreachableRedis(config: Config, cause: unknown): ServiceError {
-  // Without whatever stands before the @: it may be a password.
-  const address = config.redis.url.replaceAll(/\/\/[^@/]*@/g, '//');
-  return new ServiceError(
-    'UNREACHABLE',
-    `Redis at ${address} cannot be reached (REDIS_URL): ${describeNetworkError(cause)}`,
-    {
-      cause,
-    },
-  );
+  // Only where it is: the rest of the URL may be a password.
+  const nodes = parseRedisUrl(config.redis.url).nodes.map(({ host, port }) => `${host}:${port}`);
+  const message = `Redis at ${nodes.join(', ')} cannot be reached (REDIS_URL): ${describeNetworkError(cause)}`;
+  return new ServiceError('UNREACHABLE', message, { cause });
+}
+
+/** Redis' own words, without the commands that ioredis hangs on its errors: their arguments may be secrets. */
+function refusedByRedis(error: unknown): unknown {
+  const first = (error as { previousErrors?: unknown[] }).previousErrors?.[0] ?? error;
+  if (!(first instanceof Error) || first.name !== 'ReplyError') return error;
+  return new ServiceError('UNREACHABLE', `Redis refuses (REDIS_URL): ${first.message}`);
 }
 
 /** Node gathers what went wrong with several addresses in an error without words of its own. */

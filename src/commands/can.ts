@@ -39,6 +39,9 @@ type Asked =
 function parseTarget(text: string): Asked {
   if (text.startsWith('PROMPT:') && text.length > 'PROMPT:'.length)
     return { kind: 'prompt', prompt: text.slice('PROMPT:'.length) };
+  // As it stands in a grant, too.
+  const [, type, id = ''] = /^(INTEGRATION|INTEGRATION_PROVIDER):(.+)$/s.exec(text) ?? [];
+  if (type !== undefined) return parseTarget(id);
   const model = splitQualified(text);
   if (model !== undefined) return { kind: 'model', ...model };
   if (/^[A-Za-z0-9][\w.-]*$/.test(text)) return { kind: 'integration', integration: text };

@@ -13,11 +13,15 @@ export function reportFindings(findings: readonly Finding[], terminal: Terminal)
   terminal.say(
     findings.length === 0
       ? terminal.good('Nothing found.')
-      : `\n${errors} errors, ${findings.length - errors} warnings.`,
+      : `\n${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}.`,
   );
   terminal.result({
     findings: findings.map(({ severity, key, field, message }) => ({ severity, key, field, message })),
   });
   if (findings.some(({ unreachable }) => unreachable)) return 3;
   return findings.length === 0 ? 0 : 1;
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }

@@ -4,7 +4,7 @@ import type { HashKind } from '../redis/keys.ts';
 export interface Change {
   readonly action: 'create' | 'update' | 'delete';
   readonly kind: HashKind | 'members' | 'grants';
-  /** A record's name; a group's for members; `SUBJECT TARGET` for a grant. */
+  /** A record's name; a group's for members; `SUBJECT → TARGET` for a grant. */
   readonly name: string;
   /** As it is; null where it is created. Records as objects, members as a sorted list, grants as `READ,EXECUTE`. */
   readonly before: unknown;

@@ -4,31 +4,31 @@ import type { ServedType } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import type { Finding } from './finding.ts';
 
-interface WorkflowTask {
-  readonly name: string;
-  readonly taskReferenceName: string;
-  readonly type: string;
-}
+const TIMEOUTS = ['pollTimeoutSeconds', 'timeoutSeconds', 'totalTimeoutSeconds'] as const;
+const seconds = z.number().nullish();
+const timeouts = z.object({ pollTimeoutSeconds: seconds, timeoutSeconds: seconds, totalTimeoutSeconds: seconds });
 
-/** Just what is read of a workflow definition; tasks hold tasks in forks, switches and loops. */
+/** Just what is read of a workflow definition; tasks hold tasks in forks, switches, loops and inline sub-workflows. */
 const taskShape = z.looseObject({
   name: z.string(),
   taskReferenceName: z.string(),
   type: z.string().default('SIMPLE'),
+  taskDefinition: timeouts.nullish().catch(null),
 });
-const NESTED = ['forkTasks', 'loopOver', 'defaultCase', 'decisionCases'] as const;
+const subWorkflow = z.looseObject({ tasks: z.array(z.unknown()) });
+type WorkflowTask = z.infer<typeof taskShape>;
+const NESTED = ['forkTasks', 'loopOver', 'defaultCase', 'decisionCases', 'subWorkflowParam'] as const;
 
 /** The SDK itself tries for two minutes where it has to log in, which nobody waits for. */
 const ANSWER_TIMEOUT_MS = 15_000;
-
-/** A definition that gives a waiting task less time than this may end it (a model's maxDeferralSeconds by default). */
-const SHORT_SECONDS = 900;
 
 /** Whether Conductor answers, and which LLM tasks its definitions leave unprotected or would end while they wait. */
 export async function checkConductor(
   metadata: () => Promise<MetadataClient>,
   served: readonly ServedType[],
   where: string,
+  /** How long a task may be put off, in seconds: a definition that gives it less may end it while it waits. */
+  longestDeferral: number,
 ): Promise<Finding[]> {
   try {
     const [definitions, workflows] = await inTime(definitionsOf(metadata));
@@ -39,7 +39,7 @@ export async function checkConductor(
     for (const workflow of workflows) {
       for (const task of tasksIn(workflow.tasks)) {
         if (!queues.has(task.type) && !(task.type === 'SIMPLE' && queues.has(task.name))) continue;
-        const definition = byName.get(task.name);
+        const definition = byName.get(task.name) ?? task.taskDefinition ?? undefined;
         const place = { key: `workflow ${workflow.name}`, field: task.taskReferenceName };
         if (definition === undefined) {
           findings.push({
@@ -49,7 +49,7 @@ export async function checkConductor(
           });
         } else if (!timed.has(task.name)) {
           timed.add(task.name);
-          findings.push(...shortTimeouts(task.name, definition));
+          findings.push(...shortTimeouts(task.name, definition, longestDeferral));
         }
       }
     }
@@ -81,16 +81,17 @@ async function inTime<T>(answer: Promise<T>): Promise<T> {
 
 function shortTimeouts(
   name: string,
-  definition: { readonly pollTimeoutSeconds?: number | undefined; readonly timeoutSeconds?: number | undefined },
+  definition: { readonly [K in (typeof TIMEOUTS)[number]]?: number | null | undefined },
+  longestDeferral: number,
 ): Finding[] {
-  return (['pollTimeoutSeconds', 'timeoutSeconds'] as const)
-    .filter((field) => (definition[field] ?? 0) > 0 && (definition[field] ?? 0) < SHORT_SECONDS)
-    .map((field) => ({
+  return TIMEOUTS.filter((field) => (definition[field] ?? 0) > 0 && (definition[field] ?? 0) < longestDeferral).map(
+    (field) => ({
       severity: 'warning',
       key: `task definition ${name}`,
       field,
       message: `${definition[field]} s may end a task that waits for a busy model; 0 means no limit`,
-    }));
+    }),
+  );
 }
 
 function* tasksIn(value: unknown): Iterable<WorkflowTask> {
@@ -98,6 +99,8 @@ function* tasksIn(value: unknown): Iterable<WorkflowTask> {
     for (const item of value) yield* tasksIn(item);
     return;
   }
+  const inline = subWorkflow.safeParse(value);
+  if (inline.success) yield* tasksIn(inline.data.tasks);
   const task = taskShape.safeParse(value);
   if (!task.success) return;
   yield task.data;

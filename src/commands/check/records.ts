@@ -51,6 +51,9 @@ function* integrationFindings(key: string, field: string, { configuration }: Int
   }
 }
 
+/** Parts of the contract that are still to come: an administrator must not believe that they hold. */
+const NOT_YET_HELD = ['requestsPerMinute', 'tokensPerMinute', 'cache'] as const;
+
 function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Finding> {
   const key = names.hash('models');
   for (const [field, { lookup }] of snapshot.parts.tables.models) {
@@ -58,6 +61,15 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
     if (parts === undefined || lookup.kind !== 'found') continue;
     if (snapshot.integration(parts.integration).kind === 'absent') {
       yield { severity: 'warning', key, field, message: `the integration ${parts.integration} does not exist` };
+    }
+    for (const limit of NOT_YET_HELD) {
+      if (lookup.record.configuration[limit] === undefined) continue;
+      yield {
+        severity: 'warning',
+        key,
+        field,
+        message: `configuration.${limit} is read, but this version does not act on it`,
+      };
     }
     const { modelId, family } = lookup.record.configuration;
     const life = lifeOf(modelId ?? parts.model, now);

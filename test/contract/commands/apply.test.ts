@@ -1,0 +1,192 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { Change } from '../../../src/manifests/changes.ts';
+import { install, resultOf, runWithInput } from './installation.ts';
+
+/** "Manifests" of the contract, to the letter. */
+const CONTRACT = `
+integrations: { bedrock-prod: { type: aws_bedrock_cohere, configuration: { connectionType: CONDUCTOR_ROLE, region: us-east-1 } } }
+models:       { "bedrock-prod:cohere.embed-v4:0": { configuration: { maxConcurrency: 8 } } }
+groups:       { analysts: { description: Risk analysts, members: [alice@example.com, "app:claims"] } }
+applications: { claims: { workflows: ["claims_*"] } }
+grants:
+  - { subject: "GROUP:analysts", target: "INTEGRATION:bedrock-prod:cohere.embed-v4:0", access: [READ, EXECUTE] }
+`;
+
+const HELD = {
+  applications: { claims: '{"workflows":["claims_*"]}' },
+  'grants:GROUP:analysts': { 'INTEGRATION:bedrock-prod:cohere.embed-v4:0': 'READ,EXECUTE' },
+  groups: { analysts: '{"description":"Risk analysts"}' },
+  integrations: {
+    'bedrock-prod':
+      '{"type":"aws_bedrock_cohere","configuration":{"connectionType":"CONDUCTOR_ROLE","region":"us-east-1"}}',
+  },
+  'members:analysts': ['alice@example.com', 'app:claims'],
+  models: { 'bedrock-prod:cohere.embed-v4:0': '{"configuration":{"maxConcurrency":8}}' },
+};
+
+interface Result {
+  readonly changes: readonly Change[];
+}
+const titles = (changes: readonly Change[]) => changes.map(({ action, kind, name }) => `${action} ${kind} ${name}`);
+
+describe("the contract's example", () => {
+  it('ends up in Redis in the shapes of the contract, and a second time there is nothing to change', async () => {
+    await using here = await install();
+    const first = await here.apply(CONTRACT);
+    expect([first.code, first.stderr]).toEqual([0, '']);
+    expect(await here.contents()).toEqual(HELD);
+
+    const second = await here.apply(CONTRACT, '--output', 'json');
+    expect([second.code, second.stdout]).toEqual([0, '{"changes":[]}\n']);
+    expect(await here.contents()).toEqual(HELD);
+  });
+
+  it('is shown and not written with --dry-run', async () => {
+    await using here = await install();
+    const { code, stdout } = await here.apply(CONTRACT, '--dry-run');
+    expect(code).toBe(0);
+    expect(stdout).toContain('+ integrations bedrock-prod');
+    expect(stdout).toContain('configuration.region: "us-east-1"');
+    expect(stdout).toContain('+ members analysts');
+    expect(await here.contents()).toEqual({});
+  });
+
+  it('gives access that `can` confirms', async () => {
+    await using here = await install();
+    await here.apply(CONTRACT);
+    const { code } = await here.run(['can', 'app:claims', 'bedrock-prod:cohere.embed-v4:0']);
+    expect(code).toBe(0);
+  });
+});
+
+describe('--output json', () => {
+  it('is one JSON value, alone on stdout, that says every change with what was and what will be', async () => {
+    await using here = await install();
+    await here.put('users', 'alice', { name: 'Alice' });
+    await here.redis.sadd(here.names.members('g'), 'bob');
+    const { code, stdout } = await here.apply(
+      'users: { alice: { name: Alicia }, carol: {} }\ngroups: { g: { members: [alice] } }',
+      '--output',
+      'json',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      changes: [
+        { action: 'create', kind: 'groups', name: 'g', before: null, after: {} },
+        { action: 'update', kind: 'users', name: 'alice', before: { name: 'Alice' }, after: { name: 'Alicia' } },
+        { action: 'create', kind: 'users', name: 'carol', before: null, after: {} },
+        { action: 'update', kind: 'members', name: 'g', before: ['bob'], after: ['alice'] },
+      ],
+    });
+    expect(await here.redis.smembers(here.names.members('g'))).toEqual(['alice']);
+  });
+
+  it('says with --dry-run what would be done', async () => {
+    await using here = await install();
+    const result = resultOf<Result>(await here.apply('roles: { r: {} }', '--dry-run', '--output', 'json'));
+    expect(titles(result.changes)).toEqual(['create roles r']);
+    expect(await here.contents()).toEqual({});
+  });
+});
+
+describe('members', () => {
+  it('stay as they are where the manifest lists none', async () => {
+    await using here = await install();
+    await here.redis.sadd(here.names.members('g'), 'alice');
+    expect((await here.apply('groups: { g: { description: x } }')).code).toBe(0);
+    expect(await here.redis.smembers(here.names.members('g'))).toEqual(['alice']);
+  });
+
+  it('are all removed by an empty list, and a second time there is nothing to change', async () => {
+    await using here = await install();
+    await here.redis.sadd(here.names.members('g'), 'alice');
+    expect((await here.apply('groups: { g: { members: [] } }')).code).toBe(0);
+    expect(await here.redis.exists(here.names.members('g'))).toBe(0);
+    const { stdout } = await here.apply('groups: { g: { members: [] } }', '--output', 'json');
+    expect(stdout).toBe('{"changes":[]}\n');
+  });
+});
+
+describe('a bad manifest', () => {
+  it('changes nothing, and every fault of every file is listed with its line; exit code 1', async () => {
+    await using here = await install();
+    const good = await here.manifest('a.yaml', 'users: { alice: {} }\n');
+    const bad = await here.manifest('b.yaml', 'users:\n  bob: { nam: x }\nmodel: {}\n');
+    const twice = await here.manifest('c.yaml', '\nusers: { alice: {} }\n');
+    const broken = await here.manifest('d.yaml', 'users:\n\t- x\n');
+    const { code, stdout, stderr } = await here.run([
+      'apply',
+      ...[good, bad, twice, broken].flatMap((file) => ['-f', file]),
+    ]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`${bad}:2: users.bob.nam: unknown key. Did you mean "name"?`);
+    expect(stderr).toContain(`${bad}:3: "model" is not one of`);
+    expect(stderr).toContain(`${twice}:2: users.alice is already said at ${good}:1`);
+    expect(stderr).toContain(`${broken}:2: `);
+    expect(await here.contents()).toEqual({});
+  });
+
+  it('is refused before Redis is asked for anything', async () => {
+    await using here = await install();
+    const file = await here.manifest('m.yaml', 'user: {}');
+    const { code } = await here.run(['apply', '-f', file], { REDIS_URL: 'redis://127.0.0.1:1' });
+    expect(code).toBe(1);
+  });
+});
+
+describe('-f', () => {
+  it('takes several files, a folder of *.yaml and *.yml, and standard input', async () => {
+    await using here = await install();
+    const one = await here.manifest('one.yaml', 'users: { one: {} }');
+    await here.manifest('two.yml', 'users: { two: {} }');
+    await here.manifest('notes.txt', 'no: manifest');
+    const args = ['apply', '-f', dirname(one), '-', '--output', 'json'];
+    const ran = await runWithInput(args, here.env, 'users: { three: {} }');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    expect(Object.keys(await here.redis.hgetall(here.names.hash('users'))).sort()).toEqual(['one', 'three', 'two']);
+  });
+
+  it('names standard input in a fault', async () => {
+    await using here = await install();
+    const { code, stderr } = await runWithInput(['apply', '-f', '-'], here.env, '\nuser: {}');
+    expect(code).toBe(1);
+    expect(stderr).toContain('(standard input):2: "user" is not one of');
+  });
+
+  it('that is not there is wrong usage: exit code 2, and nothing is written of the others', async () => {
+    await using here = await install();
+    const file = await here.manifest('m.yaml', 'users: { a: {} }');
+    const { code, stderr } = await here.run(['apply', '-f', file, '-f', `${file}.missing`]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${file}.missing`);
+    expect(await here.contents()).toEqual({});
+  });
+
+  it('that is an empty folder is wrong usage', async () => {
+    await using here = await install();
+    const file = await here.manifest('notes.txt', '');
+    const { code, stderr } = await here.run(['apply', '-f', dirname(file)]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no *.yaml')]);
+  });
+
+  it('takes the examples of the quickstart', async () => {
+    await using here = await install();
+    const folder = fileURLToPath(new URL('../../../examples/quickstart', import.meta.url));
+    const { code, stderr } = await here.run(['apply', '-f', folder]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect((await here.run(['can', 'app:quickstart', 'PROMPT:summarize'])).code).toBe(0);
+  });
+});
+
+describe('an unreachable Redis', () => {
+  it('is exit code 3, named without its password', async () => {
+    await using here = await install();
+    const file = await here.manifest('m.yaml', 'users: { a: {} }');
+    const { code, stderr } = await here.run(['apply', '-f', file], { REDIS_URL: 'redis://me:sesame@127.0.0.1:1' });
+    expect(code).toBe(3);
+    expect(stderr).toContain('127.0.0.1:1');
+    expect(stderr).not.toContain('sesame');
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { type CliResult, runCli } from '../../support/cli.ts';
+import { INTEGRATION, install, runOnTerminal } from './installation.ts';
+
+const ESCAPE = String.fromCharCode(27);
+
+describe('--help', () => {
+  it.each(['worker', 'apply', 'can', 'check'])('of %s shows two examples that call it', async (command) => {
+    const { code, stdout, stderr } = await runCli([command, '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    const [, examples = ''] = stdout.split('Examples:\n');
+    const calls = examples.split('\n').filter((line) => line.includes(`bedrock-cohere ${command}`));
+    expect(calls.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('of the program names every command and the environment', async () => {
+    const { code, stdout } = await runCli(['--help']);
+    expect(code).toBe(0);
+    for (const word of ['worker', 'apply', 'can', 'check', 'REDIS_URL', 'REDIS_PREFIX', 'CONDUCTOR_SERVER_URL']) {
+      expect(stdout).toContain(word);
+    }
+  });
+});
+
+describe('wrong usage is exit code 2, explained on stderr, with nothing on stdout', () => {
+  it.each([
+    ['no command', [], 'Usage: bedrock-cohere'],
+    ['an unknown command, with the nearest known one', ['aply'], 'Did you mean apply?'],
+    ['an unknown option, with the nearest known one', ['apply', '-f', 'x', '--prun'], 'Did you mean --prune?'],
+    ['apply without -f', ['apply'], '-f, --file'],
+    ['-f without a file', ['apply', '-f'], '-f, --file'],
+    ['an unknown form of output', ['check', '--output', 'yaml'], 'text, json'],
+    ['more words than a command takes', ['check', 'everything'], 'too many arguments'],
+  ])('%s', async (_, args, words) => {
+    const { code, stdout, stderr } = await runCli(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(words);
+  });
+});
+
+describe('an unusable environment', () => {
+  const env = {
+    REDIS_URL: 'http://:sesame@redis',
+    CONDUCTOR_SERVER_URL: 'conductor:8080',
+    CONDUCTOR_AUTH_SECRET: 'open-sesame',
+    ENCRYPTION_KEYS: 'k1:c2VzYW1l',
+    MAX_IN_FLIGHT: 'many',
+    RBAC_MODE: 'lax',
+    TASK_TYPES: 'LLM_TEXT_COMPLET',
+  };
+  it.each(['worker', 'check', 'can'])(
+    'ends %s with exit code 2, naming every fault at once and no secret',
+    async (command) => {
+      const { code, stdout, stderr } = await runCli(command === 'can' ? ['can', 'alice', 'prod'] : [command], env);
+      expect([code, stdout]).toEqual([2, '']);
+      const faulty = Object.keys(env).map((name) => (name === 'CONDUCTOR_AUTH_SECRET' ? 'CONDUCTOR_AUTH_KEY' : name));
+      for (const name of faulty) expect(stderr).toContain(`${name}: `);
+      expect(stderr).toContain('Did you mean "LLM_TEXT_COMPLETE"?');
+      expect(stderr).not.toMatch(/sesame|c2VzYW1l/);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+    },
+  );
+
+  it('names the hash tag that a prefix on Redis Cluster needs', async () => {
+    const { code, stderr } = await runCli(['can', 'a', 'b'], { REDIS_URL: 'redis+cluster://127.0.0.1:1' });
+    expect(code).toBe(2);
+    expect(stderr).toContain('REDIS_PREFIX: ');
+  });
+
+  it('is no hindrance for an empty variable, which counts as absent', async () => {
+    await using here = await install();
+    const { code } = await here.run(['can', 'a', 'b'], { RBAC_MODE: '', CONDUCTOR_AUTH_KEY: '' });
+    expect(code).toBe(1);
+  });
+});
+
+describe('a Redis that says no', () => {
+  it('to a wrong password is exit code 3, and the password is not said', async () => {
+    await using here = await install();
+    const url = new URL(here.env['REDIS_URL'] ?? '');
+    const { code, stderr } = await here.run(['can', 'a', 'b'], { REDIS_URL: `redis://me:sesame@${url.host}` });
+    expect(code).toBe(3);
+    expect(stderr).toContain(`Redis at ${url.host} cannot be reached`);
+    expect(stderr).not.toContain('sesame');
+  });
+
+  it('to a password with an @ in it does not show the rest of it', async () => {
+    const { stderr } = await runCli(['can', 'a', 'b'], { REDIS_URL: 'redis://:open@sesame@127.0.0.1:1' });
+    expect(stderr).not.toContain('sesame');
+  });
+
+  it('to a command is one line and exit code 3', async () => {
+    await using here = await install();
+    const user = here.names.prefix.replace(':', '');
+    await here.redis.acl('SETUSER', user, 'on', '>sesame', '~*', '&*', '+@all', '-hgetall');
+    const url = new URL(here.env['REDIS_URL'] ?? '');
+    const { code, stderr } = await here.run(['can', 'a', 'b'], { REDIS_URL: `redis://${user}:sesame@${url.host}` });
+    await here.redis.acl('DELUSER', user);
+    expect([code, stderr.trim().split('\n').length]).toEqual([3, 1]);
+  });
+});
+
+describe('on a terminal', () => {
+  it.each<[string, NodeJS.ProcessEnv, boolean]>([
+    ['there are colours', {}, true],
+    ['there are none where NO_COLOR asks for none', { NO_COLOR: '1' }, false],
+  ])('%s', async (_, env, expected) => {
+    await using here = await install();
+    const { shown } = await runOnTerminal(['can', 'alice', 'prod'], { ...here.env, TERM: 'xterm-256color', ...env });
+    expect(shown).toContain('denied');
+    expect(shown.includes(ESCAPE)).toBe(expected);
+  });
+});
+
+describe('where the output is not a terminal', () => {
+  it.each([{}, { NO_COLOR: '1' }, { TERM: 'xterm-256color' }])('there are no escape codes: %j', async (env) => {
+    await using here = await install();
+    await here.put('users', 'alice', { name: 'A' });
+    await here.put('groups', 'g', 'no JSON');
+    const manifest = 'users: { alice: { name: B }, bob: {} }\nroles: { r: {} }';
+    const file = await here.manifest('m.yaml', manifest);
+    const ran: CliResult[] = [];
+    ran.push(await here.run(['apply', '-f', file], env));
+    ran.push(await here.run(['can', 'alice', 'prod'], env));
+    await here.put('integrations', 'prod', INTEGRATION);
+    ran.push(await here.run(['check', '--offline'], env));
+    expect(ran.map(({ code }) => code)).toEqual([0, 1, 1]);
+    for (const { stdout, stderr } of ran) expect(stdout + stderr).not.toContain(ESCAPE);
+  });
+});

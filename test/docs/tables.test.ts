@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { RECORD_SCHEMAS } from '../../src/catalog/records.ts';
+import { parseConfig } from '../../src/config.ts';
+import { ERROR_CODES } from '../../src/errors.ts';
+import { modelRecord } from '../../src/integrations/model.ts';
+import {
+  describeRule,
+  EMBEDDINGS_PARAMETERS,
+  type ParameterRule,
+  TEXT_PARAMETERS,
+} from '../../src/integrations/parameters.ts';
+import { SUBJECT_SOURCES } from '../../src/rbac/task-subject.ts';
+import { auditFields } from '../../src/record-fields.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { generateEmbeddingsInput, textCompleteInput } from '../../src/workers/task-inputs.ts';
+import { codesIn, ROOT, readDocument, tableRows } from './markdown.ts';
+
+/** Variable → its default as the source writes it; undefined: none. */
+function environmentOfSource(): Map<string, string | undefined> {
+  const source = readFileSync(join(ROOT, 'src/config.ts'), 'utf8');
+  const body = /const environment = z\s*\.object\(\{\n([\s\S]*?)\n *\}\)/.exec(source)?.[1];
+  if (body === undefined) throw new Error('the schema of the environment is not where it was in src/config.ts');
+  const entries = body.split(/\n(?= +[A-Z_]+:)/).map((entry) => entry.trim());
+  return new Map(
+    entries.map((entry) => [
+      entry.slice(0, entry.indexOf(':')),
+      /\.default\((.*)\),$/s.exec(entry)?.[1]?.replaceAll(/[[\]'_ ]/g, ''),
+    ]),
+  );
+}
+
+describe('docs/configuration.md', () => {
+  const rows = tableRows(readDocument('docs/configuration.md'), 'variable').filter((cells) => cells.length === 3);
+  const documented = new Map(rows.map(([name = '', value = '']) => [codesIn(name)[0] ?? name, value]));
+
+  it('names every environment variable of the schema, and no other', () => {
+    expect([...documented.keys()].sort()).toEqual([...environmentOfSource().keys()].sort());
+  });
+
+  it('gives the defaults of the schema', () => {
+    for (const [name, value] of environmentOfSource()) {
+      const said = documented.get(name) ?? '';
+      if (name === 'TASK_TYPES') expect(said).toBe('every type we serve');
+      else if (name === 'WORKER_ID') expect(value).toBeUndefined();
+      else expect(said, name).toBe(value === undefined ? '–' : `\`${value}\``);
+    }
+  });
+});
+
+describe('docs/operations.md', () => {
+  it.each(tableRows(readDocument('docs/operations.md'), '`REDIS_URL`'))(
+    'shows a form of REDIS_URL that is read: %s',
+    (form) => {
+      const url = codesIn(form)[0] ?? '';
+      expect(parseConfig({ REDIS_URL: url, REDIS_PREFIX: '{cohere}:' }).redis.url).toBe(url);
+    },
+  );
+});
+
+describe('docs/errors.md', () => {
+  it('holds every error code with whether it is retryable and what it means', () => {
+    const rows = tableRows(readDocument('docs/errors.md'), 'code');
+    const said = rows.map(([code = '', retryable, meaning]) => [codesIn(code)[0], retryable, meaning]);
+    const known = Object.entries(ERROR_CODES).map(([code, { retryable, meaning }]) => [
+      code,
+      retryable ? 'yes' : 'no',
+      meaning,
+    ]);
+    expect(said).toEqual(known);
+    for (const [code, , , whatToDo] of rows) expect(whatToDo, code).not.toBe('');
+  });
+});
+
+describe('docs/metrics.md', () => {
+  it('holds every metric with its type, labels and meaning', () => {
+    const { registry } = createMetrics({ tasksHeld: () => 0, lanes: () => [], ready: () => true });
+    const known = registry.getMetricsAsArray().map((metric) => {
+      const { name, help, labelNames = [] } = metric as { name: string; help: string; labelNames?: string[] };
+      const labels = labelNames.length === 0 ? '–' : labelNames.map((label) => `\`${label}\``).join(', ');
+      return [`\`${name}\``, metric.constructor.name.toLowerCase(), labels, help];
+    });
+    expect(tableRows(readDocument('docs/metrics.md'), 'metric')).toEqual(known);
+  });
+});
+
+describe('docs/redis.md', () => {
+  const markdown = readDocument('docs/redis.md');
+  const sections = new Map(markdown.split(/^## /m).map((section) => [section.split('\n')[0] ?? '', section]));
+  const SECTIONS: Readonly<Record<keyof typeof RECORD_SCHEMAS, string>> = {
+    integrations: 'Integrations',
+    models: 'Models',
+    prompts: 'Prompts',
+    groups: 'Groups and their members',
+    applications: 'Applications',
+    users: 'Users and roles',
+    roles: 'Users and roles',
+  };
+
+  it.each(Object.keys(SECTIONS) as (keyof typeof RECORD_SCHEMAS)[])('names every field of %s', (kind) => {
+    const schema = RECORD_SCHEMAS[kind];
+    const rows = (sections.get(SECTIONS[kind]) ?? '').split('\n').filter((line) => line.startsWith('|'));
+    const said = new Set(codesIn(rows.join('\n')));
+    for (const field of Object.keys(schema.shape).filter((name) => !(name in auditFields))) {
+      expect(said, `${kind}.${field}`).toContain(field);
+    }
+    for (const field of fieldsOf(schema.shape, 'configuration')) expect(said).toContain(`configuration.${field}`);
+  });
+
+  it('names the fields that every record may hold', () => {
+    expect(codesIn(sections.get('Users and roles') ?? '')).toEqual(expect.arrayContaining(Object.keys(auditFields)));
+  });
+});
+
+/** The keys of an object at a path, however it is wrapped: nullable, with a default, a transform or a check. */
+function fieldsOf(shape: Readonly<Record<string, unknown>>, ...path: readonly string[]): string[] {
+  const [name, ...rest] = path;
+  if (name === undefined) return Object.keys(shape);
+  let here: unknown = shape[name];
+  for (;;) {
+    if (here instanceof z.ZodObject) return fieldsOf(here.shape, ...rest);
+    if (here instanceof z.ZodPipe) here = here.def.in;
+    else if (here instanceof z.ZodOptional || here instanceof z.ZodNullable || here instanceof z.ZodDefault)
+      here = here.unwrap();
+    else return [];
+  }
+}
+
+describe('docs/tasks.md', () => {
+  const markdown = readDocument('docs/tasks.md');
+  type Rules = Readonly<Record<string, Readonly<Record<string, ParameterRule>>>>;
+
+  it.each([
+    ['text', TEXT_PARAMETERS as Rules],
+    ['embeddings', EMBEDDINGS_PARAMETERS as Rules],
+  ])('gives every parameter and range of the %s families', (_, families) => {
+    const rows = markdown.split('\n');
+    const head = `| input | ${Object.keys(families)
+      .map((family) => `\`${family}\``)
+      .join(' | ')} |`;
+    const start = rows.indexOf(head);
+    expect(start).toBeGreaterThan(0);
+    const parameters = Object.keys(Object.values(families)[0] ?? {});
+    const known = parameters.map((parameter) => {
+      const cells = Object.values(families).map((rules) => describeRule(rules[parameter] as ParameterRule));
+      return `| \`${parameter}\` | ${cells.join(' | ')} |`;
+    });
+    expect(rows.slice(start + 2, start + 2 + known.length).sort()).toEqual(known.sort());
+  });
+
+  it('names every default that a model may set', () => {
+    const section = markdown.split(/^## /m).find((text) => text.startsWith('Defaults')) ?? '';
+    const listed = codesIn(section.slice(section.indexOf(':'), section.indexOf('. Any other')));
+    expect(listed).toEqual(fieldsOf(modelRecord.shape, 'configuration', 'defaults'));
+  });
+
+  it.each([
+    ['LLM_TEXT_COMPLETE', textCompleteInput.shape],
+    ['LLM_GENERATE_EMBEDDINGS', generateEmbeddingsInput.shape],
+  ])('names every input of %s', (type, shape) => {
+    const section = markdown.split(/^## /m).find((text) => text.startsWith(type)) ?? '';
+    expect(codesIn(section)).toEqual(expect.arrayContaining(Object.keys(shape)));
+  });
+});
+
+describe('docs/access.md', () => {
+  it('explains every subject source and how far it can be trusted', () => {
+    const sources = tableRows(readDocument('docs/access.md'), 'source').map(([name = '']) => codesIn(name)[0]);
+    expect(sources).toEqual([...SUBJECT_SOURCES, ...SUBJECT_SOURCES]);
+  });
+});
