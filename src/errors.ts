@@ -1,6 +1,6 @@
 /**
  * One base for everything this service can say no with: a code for programs, a message for people, whether trying
- * again may help. It becomes a Conductor status in `workers/outcome.ts` and an exit code in `cli.ts`, nowhere else.
+ * again may help. It becomes a Conductor status in `workers/conductor/outcome.ts` and an exit code in `cli.ts`, nowhere else.
  */
 
 /** Every code, with what it means; `docs/errors.md` holds the same table and a test keeps the two equal. */

@@ -16,7 +16,7 @@ import { openCluster, openRedis } from './redis/connect.ts';
 import { keyNames } from './redis/keys.ts';
 import { parseRedisUrl } from './redis/url.ts';
 import { createLog } from './telemetry/log.ts';
-import { createConductorSession } from './workers/conductor-session.ts';
+import { createConductorSession } from './workers/conductor/session.ts';
 import { startWorker } from './workers/worker.ts';
 
 /** The role `worker`: runs until SIGTERM or SIGINT, then drains. Resolves to the exit code. */

@@ -2,13 +2,13 @@ import type { Logger } from 'pino';
 import type { ServedType } from '../config.ts';
 import { failureOf, messageOf } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { createBackOff } from './back-off.ts';
-import type { Conductor } from './conductor.ts';
-import type { TaskHandler } from './llm-task.ts';
-import type { Outcome } from './outcome.ts';
-import { type PolledTask, readPolledTask } from './polled-task.ts';
+import { createBackOff } from './conductor/back-off.ts';
+import type { Conductor } from './conductor/conductor.ts';
+import type { Outcome } from './conductor/outcome.ts';
+import { type PolledTask, readPolledTask } from './conductor/polled-task.ts';
+import { startUpdates } from './conductor/task-updates.ts';
 import type { Slots } from './slots.ts';
-import { startUpdates } from './task-updates.ts';
+import type { TaskHandler } from './tasks/llm-task.ts';
 
 /**
  * How long Conductor may hold an empty poll. Short enough that a stop, which waits for open polls, is quick, and that

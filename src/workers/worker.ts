@@ -10,16 +10,16 @@ import { createLanes } from '../integrations/lanes.ts';
 import { keyNames } from '../redis/keys.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { createConductor } from './conductor.ts';
-import { createConductorSession } from './conductor-session.ts';
-import { generateEmbeddings } from './generate-embeddings.ts';
+import { createConductor } from './conductor/conductor.ts';
+import { createConductorSession } from './conductor/session.ts';
+import { registerTaskDefinitions } from './conductor/task-definitions.ts';
 import { startHealthServer } from './health-server.ts';
-import { createLlmTaskHandler, type LlmTaskKind } from './llm-task.ts';
 import { createSlots } from './slots.ts';
-import { createSubjectFinder } from './subject-source.ts';
-import { registerTaskDefinitions } from './task-definitions.ts';
 import { createTaskLoop } from './task-loop.ts';
-import { textComplete } from './text-complete.ts';
+import { generateEmbeddings } from './tasks/generate-embeddings.ts';
+import { createLlmTaskHandler, type LlmTaskKind } from './tasks/llm-task.ts';
+import { createSubjectFinder } from './tasks/subject-source.ts';
+import { textComplete } from './tasks/text-complete.ts';
 
 /** `starting` → `running` → `draining` → `stopped`; a stop may come at any time. */
 export type WorkerState = 'starting' | 'running' | 'draining' | 'stopped';

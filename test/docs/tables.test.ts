@@ -15,7 +15,7 @@ import {
 import { SUBJECT_SOURCES } from '../../src/rbac/task-subject.ts';
 import { auditFields } from '../../src/record-fields.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { generateEmbeddingsInput, textCompleteInput } from '../../src/workers/task-inputs.ts';
+import { generateEmbeddingsInput, textCompleteInput } from '../../src/workers/tasks/task-inputs.ts';
 import { codesIn, ROOT, readDocument, tableRows } from './markdown.ts';
 
 /** Variable → its default as the source writes it; undefined: none. */

@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { type Conductor, createConductor } from '../../../src/workers/conductor.ts';
-import { createConductorSession } from '../../../src/workers/conductor-session.ts';
-import type { TaskHandler } from '../../../src/workers/llm-task.ts';
-import { type PolledTask, readPolledTask } from '../../../src/workers/polled-task.ts';
+import { type Conductor, createConductor } from '../../../src/workers/conductor/conductor.ts';
+import { type PolledTask, readPolledTask } from '../../../src/workers/conductor/polled-task.ts';
+import { createConductorSession } from '../../../src/workers/conductor/session.ts';
 import { createSlots } from '../../../src/workers/slots.ts';
 import { createTaskLoop } from '../../../src/workers/task-loop.ts';
+import type { TaskHandler } from '../../../src/workers/tasks/llm-task.ts';
 import type { StubConductor } from './stub-conductor.ts';
 
 export interface LogLine {

@@ -8,12 +8,12 @@ import { createLanes } from '../../../src/integrations/lanes.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { HASH_KINDS, type HashKind, keyNames } from '../../../src/redis/keys.ts';
 import type { Denial } from '../../../src/telemetry/denials.ts';
-import { generateEmbeddings } from '../../../src/workers/generate-embeddings.ts';
-import { createLlmTaskHandler, type LlmTaskParts } from '../../../src/workers/llm-task.ts';
-import type { Outcome } from '../../../src/workers/outcome.ts';
-import type { AccessMode } from '../../../src/workers/permission.ts';
-import { createSubjectFinder } from '../../../src/workers/subject-source.ts';
-import { textComplete } from '../../../src/workers/text-complete.ts';
+import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
+import { generateEmbeddings } from '../../../src/workers/tasks/generate-embeddings.ts';
+import { createLlmTaskHandler, type LlmTaskParts } from '../../../src/workers/tasks/llm-task.ts';
+import type { AccessMode } from '../../../src/workers/tasks/permission.ts';
+import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
+import { textComplete } from '../../../src/workers/tasks/text-complete.ts';
 import { capturedLog, polled, silentMetrics } from './harness.ts';
 
 type Records = { readonly [K in HashKind]?: Readonly<Record<string, unknown>> };

@@ -1,9 +1,9 @@
 import type { MetadataClient } from '@io-orkes/conductor-javascript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ConductorSession, createConductorSession } from '../../src/workers/conductor-session.ts';
-import { registerTaskDefinitions } from '../../src/workers/task-definitions.ts';
-import { capturedLog } from './support/harness.ts';
-import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
+import { type ConductorSession, createConductorSession } from '../../../src/workers/conductor/session.ts';
+import { registerTaskDefinitions } from '../../../src/workers/conductor/task-definitions.ts';
+import { capturedLog } from '../support/harness.ts';
+import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
 
 const never = new AbortController().signal;
 const SERVED = [{ type: 'LLM_TEXT_COMPLETE', queue: 'my_llm' }] as const;

@@ -1,8 +1,8 @@
-import { ServiceError } from '../errors.ts';
-import type { FinishReason } from '../integrations/codec.ts';
-import { templateOf, versionsOf } from '../prompts/prompt.ts';
-import { renderTemplate } from '../prompts/render.ts';
-import { promptTarget } from '../rbac/grants.ts';
+import { ServiceError } from '../../errors.ts';
+import type { FinishReason } from '../../integrations/codec.ts';
+import { templateOf, versionsOf } from '../../prompts/prompt.ts';
+import { renderTemplate } from '../../prompts/render.ts';
+import { promptTarget } from '../../rbac/grants.ts';
 import type { LlmTaskKind } from './llm-task.ts';
 import { requireRecord } from './model-lookup.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';

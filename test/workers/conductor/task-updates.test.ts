@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ServiceError } from '../../src/errors.ts';
-import { type Conductor, ConductorRefusal } from '../../src/workers/conductor.ts';
-import type { Outcome } from '../../src/workers/outcome.ts';
-import { startUpdates } from '../../src/workers/task-updates.ts';
-import { capturedLog, connect, polled } from './support/harness.ts';
-import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
+import { ServiceError } from '../../../src/errors.ts';
+import { type Conductor, ConductorRefusal } from '../../../src/workers/conductor/conductor.ts';
+import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
+import { startUpdates } from '../../../src/workers/conductor/task-updates.ts';
+import { capturedLog, connect, polled } from '../support/harness.ts';
+import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
 
 // Vitest's fake timers leave this module alone; over the global `setTimeout` they reach the waits of `back-off.ts`, too.
 vi.mock('node:timers/promises', () => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createBackOff } from '../../src/workers/back-off.ts';
+import { createBackOff } from '../../../src/workers/conductor/back-off.ts';
 
 const waits: number[] = [];
 vi.mock('node:timers/promises', () => ({

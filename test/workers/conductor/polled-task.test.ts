@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPolledTask } from '../../src/workers/polled-task.ts';
+import { readPolledTask } from '../../../src/workers/conductor/polled-task.ts';
 
 const LEAST = { taskId: 't', workflowInstanceId: 'w' };
 

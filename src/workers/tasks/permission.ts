@@ -1,12 +1,12 @@
-import type { Snapshot } from '../catalog/snapshot.ts';
-import { ServiceError } from '../errors.ts';
-import { didYouMean } from '../parsing.ts';
-import { decide, type Target } from '../rbac/decision.ts';
-import { denialError, inputNaming, targetInTask, targetName } from '../rbac/denial.ts';
-import { subjectId } from '../rbac/subject.ts';
-import type { SubjectAnswer } from '../rbac/task-subject.ts';
-import type { DenialRecorder } from '../telemetry/denials.ts';
-import type { PolledTask } from './polled-task.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { ServiceError } from '../../errors.ts';
+import { didYouMean } from '../../parsing.ts';
+import { decide, type Target } from '../../rbac/decision.ts';
+import { denialError, inputNaming, targetInTask, targetName } from '../../rbac/denial.ts';
+import { subjectId } from '../../rbac/subject.ts';
+import type { SubjectAnswer } from '../../rbac/task-subject.ts';
+import type { DenialRecorder } from '../../telemetry/denials.ts';
+import type { PolledTask } from '../conductor/polled-task.ts';
 
 export type AccessMode = 'enforce' | 'audit' | 'off';
 

@@ -1,8 +1,8 @@
-import type { Lookup } from '../catalog/records.ts';
-import type { Snapshot } from '../catalog/snapshot.ts';
-import { type ErrorCode, ServiceError } from '../errors.ts';
-import { type ResolvedModel, resolveModel } from '../integrations/resolve.ts';
-import type { Target } from '../rbac/decision.ts';
+import type { Lookup } from '../../catalog/records.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { type ErrorCode, ServiceError } from '../../errors.ts';
+import { type ResolvedModel, resolveModel } from '../../integrations/resolve.ts';
+import type { Target } from '../../rbac/decision.ts';
 import type { TaskPermission } from './permission.ts';
 
 /** The model that a task names, if it may be used: decided first, so that a stranger does not learn what exists. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ServiceError } from '../errors.ts';
-import { integrationName, modelName } from '../integrations/names.ts';
-import { describeFaults, didYouMean, parseValue } from '../parsing.ts';
+import { ServiceError } from '../../errors.ts';
+import { integrationName, modelName } from '../../integrations/names.ts';
+import { describeFaults, didYouMean, parseValue } from '../../parsing.ts';
 
 /** Conductor hands over null for a reference that resolved to nothing: the same as an absent input. */
 export type TaskInput = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../../errors.ts';
 import type { LlmTaskKind } from './llm-task.ts';
 import { generateEmbeddingsInput, readInput } from './task-inputs.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EMBED, errorOf, llmHandler, outputOf } from './support/llm.ts';
+import { EMBED, errorOf, llmHandler, outputOf } from '../support/llm.ts';
 
 const VECTOR = [0.25, -1, 3];
 const answer = () => ({ body: { embeddings: { float: [VECTOR] } }, tokens: { prompt: 3 } });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { until } from './support/harness.ts';
-import { COMMAND_R, llmHandler, TEXT_ANSWER, WORLD } from './support/llm.ts';
+import { until } from '../support/harness.ts';
+import { COMMAND_R, llmHandler, TEXT_ANSWER, WORLD } from '../support/llm.ts';
 
 /** Bedrock answers nothing before `open()`: one task runs in a lane of one, others wait. */
 async function busyLane() {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskResult } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
-import { messageOf, ServiceError } from '../errors.ts';
+import { messageOf, ServiceError } from '../../errors.ts';
 import { createBackOff } from './back-off.ts';
 import { type Conductor, ConductorRefusal } from './conductor.ts';
 import { type Outcome, toTaskResult } from './outcome.ts';

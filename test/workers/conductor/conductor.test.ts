@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConductorRefusal } from '../../src/workers/conductor.ts';
-import { connect } from './support/harness.ts';
-import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
+import { ConductorRefusal } from '../../../src/workers/conductor/conductor.ts';
+import { connect } from '../support/harness.ts';
+import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
 
 let stub: StubConductor;
 let link: ReturnType<typeof connect>;

@@ -1,5 +1,5 @@
 import type { TaskResult } from '@io-orkes/conductor-javascript';
-import type { ServiceError } from '../errors.ts';
+import type { ServiceError } from '../../errors.ts';
 
 /** How one run of a task ended. */
 export type Outcome =

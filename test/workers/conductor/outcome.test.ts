@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ERROR_CODES, type ErrorCode, failureOf, ServiceError } from '../../src/errors.ts';
-import { reasonOf, toTaskResult } from '../../src/workers/outcome.ts';
+import { ERROR_CODES, type ErrorCode, failureOf, ServiceError } from '../../../src/errors.ts';
+import { reasonOf, toTaskResult } from '../../../src/workers/conductor/outcome.ts';
 
 const TASK = { taskId: 't', workflowInstanceId: 'w' };
 

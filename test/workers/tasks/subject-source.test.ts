@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SubjectSource } from '../../src/rbac/task-subject.ts';
-import type { WorkflowOrigin } from '../../src/workers/conductor.ts';
-import { createSubjectFinder } from '../../src/workers/subject-source.ts';
-import { polled } from './support/harness.ts';
-import { snapshotOf, WORLD } from './support/llm.ts';
+import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
+import type { WorkflowOrigin } from '../../../src/workers/conductor/conductor.ts';
+import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
+import { polled } from '../support/harness.ts';
+import { snapshotOf, WORLD } from '../support/llm.ts';
 
 let asked: string[] = [];
 beforeEach(() => {

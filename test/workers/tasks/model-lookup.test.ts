@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../src/errors.ts';
-import type { Target } from '../../src/rbac/decision.ts';
-import { findModel } from '../../src/workers/model-lookup.ts';
-import type { TaskPermission } from '../../src/workers/permission.ts';
-import { snapshotOf, WORLD } from './support/llm.ts';
+import { ServiceError } from '../../../src/errors.ts';
+import type { Target } from '../../../src/rbac/decision.ts';
+import { findModel } from '../../../src/workers/tasks/model-lookup.ts';
+import type { TaskPermission } from '../../../src/workers/tasks/permission.ts';
+import { snapshotOf, WORLD } from '../support/llm.ts';
 
 const snapshot = await snapshotOf({
   ...WORLD,

@@ -1,10 +1,10 @@
 import type { MetadataClient, TaskDef } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
-import type { ServedType } from '../config.ts';
-import { messageOf } from '../errors.ts';
+import type { ServedType } from '../../config.ts';
+import { messageOf } from '../../errors.ts';
 import { createBackOff } from './back-off.ts';
 import { mayBeAcceptedLater } from './conductor.ts';
-import type { ConductorSession } from './conductor-session.ts';
+import type { ConductorSession } from './session.ts';
 
 /** What workflow authors commonly call their tasks; a task is protected by the definition of its name, not of its type. */
 const COMMON_NAMES = [

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createConductorSession } from '../../src/workers/conductor-session.ts';
-import { capturedLog, connect, startLoop, until } from './support/harness.ts';
-import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
+import { createConductorSession } from '../../../src/workers/conductor/session.ts';
+import { capturedLog, connect, startLoop, until } from '../support/harness.ts';
+import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
 
 const KEYS = { keyId: 'key-id', keySecret: 'SEKRET-key-secret' };
 

@@ -1,7 +1,7 @@
 import type { TaskResult } from '@io-orkes/conductor-javascript';
 import { type Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
-import type { ConductorSession } from './conductor-session.ts';
+import type { ConductorSession } from './session.ts';
 
 /** Conductor answered with something else than success. */
 export class ConductorRefusal extends Error {

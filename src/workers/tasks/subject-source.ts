@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { Snapshot } from '../catalog/snapshot.ts';
-import { type SubjectAnswer, type SubjectSource, subjectOf } from '../rbac/task-subject.ts';
-import type { Conductor, WorkflowOrigin } from './conductor.ts';
-import type { PolledTask } from './polled-task.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { type SubjectAnswer, type SubjectSource, subjectOf } from '../../rbac/task-subject.ts';
+import type { Conductor, WorkflowOrigin } from '../conductor/conductor.ts';
+import type { PolledTask } from '../conductor/polled-task.ts';
 
 export interface SubjectFinder {
   /** For whom a task runs. Rejects when Conductor has to be asked and does not answer. */

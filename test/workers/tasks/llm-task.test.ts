@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../src/errors.ts';
-import { toTaskResult } from '../../src/workers/outcome.ts';
-import { COMMAND, COMMAND_R, EMBED, errorOf, llmHandler, outputOf, TEXT_ANSWER } from './support/llm.ts';
+import { ServiceError } from '../../../src/errors.ts';
+import { toTaskResult } from '../../../src/workers/conductor/outcome.ts';
+import { COMMAND, COMMAND_R, EMBED, errorOf, llmHandler, outputOf, TEXT_ANSWER } from '../support/llm.ts';
 
 const IDENTITY = { taskId: 't', workflowInstanceId: 'w' };
 
