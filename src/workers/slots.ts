@@ -3,8 +3,11 @@
  * holds more tasks than it has places, however many polls are open.
  */
 export interface Slots {
-  /** Waits for a free slot, then takes up to `wanted` of those that are free. 0 when the signal was aborted. */
-  reserve(wanted: number, signal: AbortSignal): Promise<number>;
+  /**
+   * Waits for a free slot, then takes as many of those that are free as are wanted, which may depend on how many there
+   * are; one at least. 0 when the signal was aborted.
+   */
+  reserve(wanted: number | ((free: number) => number), signal: AbortSignal): Promise<number>;
   release(count: number): void;
   readonly used: number;
 }
@@ -26,7 +29,7 @@ export function createSlots(size: number): Slots {
         });
       }
       if (signal.aborted) return 0;
-      const taken = Math.min(wanted, free);
+      const taken = Math.min(Math.max(1, typeof wanted === 'number' ? wanted : wanted(free)), free);
       free -= taken;
       return taken;
     },

@@ -1,22 +1,16 @@
 import type { Logger } from 'pino';
 import type { ServedType } from '../config.ts';
-import { failureOf, messageOf } from '../errors.ts';
+import { failureOf, messageOf, ServiceError } from '../errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { createBacklog } from './backlog.ts';
 import { createBackOff } from './conductor/back-off.ts';
 import type { Conductor } from './conductor/conductor.ts';
 import type { Outcome } from './conductor/outcome.ts';
 import { type PolledTask, readPolledTask } from './conductor/polled-task.ts';
 import { startUpdates } from './conductor/task-updates.ts';
+import { createPollPace } from './poll-pace.ts';
 import type { Slots } from './slots.ts';
 import type { TaskHandler } from './tasks/llm-task.ts';
-
-/**
- * How long Conductor may hold an empty poll. Short enough that a stop, which waits for open polls, is quick, and that
- * a server which waits for the whole count (SQLite, Postgres) delays a first task by no more.
- */
-const POLL_WAIT_MS = 1_000;
-/** While it is not known whether Conductor answers: readiness waits for this. */
-const FIRST_POLL_WAIT_MS = 10;
 
 export interface TaskLoopParts {
   readonly served: readonly (ServedType & { readonly handler: TaskHandler })[];
@@ -41,6 +35,8 @@ export interface TaskLoop {
   stop(drainMs: number): Promise<boolean>;
 }
 
+/** Outcomes on their way to Conductor; beyond that no tasks are asked for until it takes some. */
+const OUTCOMES_WAITING_AT_MOST = 1_000;
 /** How long handing back may take once the drain time is over. */
 const HAND_BACK_MS = 5_000;
 
@@ -53,67 +49,81 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   const loops = new Set<Promise<void>>();
   const runs = new Set<Promise<boolean>>();
   const answered = new Map<string, boolean>();
+  /** Types whose last poll brought tasks. */
+  const busy = new Set<string>();
+  const backlog = createBacklog(OUTCOMES_WAITING_AT_MOST);
   let allHandedOver = true;
 
   async function pollForever(served: TaskLoopParts['served'][number]): Promise<void> {
+    const { queue } = served;
     const backOff = createBackOff();
-    // Asks for twice of what came last, so that an idle type keeps one place reserved and a busy one soon many.
-    let wanted = 1;
+    const pace = createPollPace();
     for (;;) {
       await parts.untilReady(stopping.signal);
-      const count = await slots.reserve(wanted, stopping.signal);
+      await backlog.untilRoom(stopping.signal);
+      // An idle type keeps one place reserved; the busy ones share the others.
+      const count = await slots.reserve((free) => (busy.has(queue) ? Math.ceil(free / busy.size) : 1), stopping.signal);
       if (count === 0) return;
+      const waitMs = pace.waitMs(count);
+      const startedAt = performance.now();
       let polled: unknown[];
       try {
-        const waitMs = answered.get(served.queue) === true ? POLL_WAIT_MS : FIRST_POLL_WAIT_MS;
-        polled = await conductor.poll({ queue: served.queue, count, waitMs, workerId, domain: parts.domain });
+        polled = await conductor.poll({ queue, count, waitMs, workerId, domain: parts.domain });
       } catch (error) {
         slots.release(count);
-        if (answered.get(served.queue) !== false) {
-          log.warn({ queue: served.queue, reason: messageOf(error) }, 'Conductor cannot be polled; trying again');
+        busy.delete(queue);
+        pace.failed();
+        if (answered.get(queue) !== false) {
+          log.warn({ queue, reason: messageOf(error) }, 'Conductor cannot be polled; trying again');
         }
-        answered.set(served.queue, false);
+        answered.set(queue, false);
         await backOff.wait(stopping.signal);
         continue;
       }
-      if (answered.get(served.queue) === false) log.info({ queue: served.queue }, 'Conductor answers polls again');
-      answered.set(served.queue, true);
+      if (answered.get(queue) === false) log.info({ queue }, 'Conductor answers polls again');
+      answered.set(queue, true);
       backOff.reset();
+      pace.observe({ asked: count, came: polled.length, waitMs, tookMs: performance.now() - startedAt });
+      if (polled.length > 0) busy.add(queue);
+      else busy.delete(queue);
       const tasks = polled.map(readPolledTask).filter((task) => task !== undefined);
-      if (tasks.length < polled.length) log.error({ queue: served.queue }, 'Conductor sent something that is no task');
+      if (tasks.length < polled.length) log.error({ queue }, 'Conductor sent something that is no task');
       slots.release(count - tasks.length);
       for (const task of tasks) track(run(task, served));
-      wanted = Math.max(1, tasks.length * 2);
     }
   }
 
+  /** A task holds its slot until its outcome is known; handing that to Conductor, however long it takes, holds none. */
   async function run(task: PolledTask, { type, handler }: TaskLoopParts['served'][number]): Promise<boolean> {
     const startedAt = performance.now();
     const updates = startUpdates(task, { conductor, workerId, log, giveUp: giveUp.signal });
-    try {
-      const outcome = await outcomeOf(task, handler);
-      const code = outcome.kind === 'fail' ? outcome.error.code : '';
-      metrics.taskEnded({ type, outcome: outcome.kind, code }, (performance.now() - startedAt) / 1_000);
-      log.debug(
-        {
-          taskId: task.taskId,
-          workflowId: task.workflowInstanceId,
-          outcome: outcome.kind,
-          code,
-          ...reasonFor(outcome),
-        },
-        'A task ended',
-      );
-      return await updates.finish(outcome);
-    } finally {
+    const outcome = await outcomeOf(task, handler).finally(() => {
+      backlog.enter();
       slots.release(1);
-    }
+    });
+    const code = outcome.kind === 'fail' ? outcome.error.code : '';
+    metrics.taskEnded({ type, outcome: outcome.kind, code }, (performance.now() - startedAt) / 1_000);
+    log.debug(
+      { taskId: task.taskId, workflowId: task.workflowInstanceId, outcome: outcome.kind, code, ...reasonFor(outcome) },
+      'A task ended',
+    );
+    return await updates.finish(outcome).finally(() => backlog.leave());
   }
 
   async function outcomeOf(task: PolledTask, handler: TaskHandler): Promise<Outcome> {
     if (stopping.signal.aborted) return { kind: 'give-back', afterSeconds: 1 };
     try {
-      return await handler({ task, waiting: stopping.signal, running: breakOff.signal });
+      if (task.remainingMs === undefined) {
+        return await handler({ task, waiting: stopping.signal, running: breakOff.signal });
+      }
+      const deadline = deadlineAfter(task.remainingMs);
+      try {
+        const waiting = AbortSignal.any([stopping.signal, deadline.signal]);
+        const running = AbortSignal.any([breakOff.signal, deadline.signal]);
+        return await handler({ task, waiting, running });
+      } finally {
+        deadline.cancel();
+      }
     } catch (error) {
       // Handlers answer for everything they foresee; what gets here must still end the task, or it would be kept alive.
       log.error({ err: error, taskId: task.taskId }, 'A task met a fault of this worker');
@@ -169,6 +179,20 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       return allHandedOver;
     },
   };
+}
+
+/** Conductor gets this long to end a task itself, by its own clock, before we say that its time is over. */
+const DEADLINE_GRACE_MS = 1_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function deadlineAfter(remainingMs: number): { signal: AbortSignal; cancel: () => void } {
+  const controller = new AbortController();
+  const timer = setTimeout(
+    () =>
+      controller.abort(new ServiceError('TASK_TIMED_OUT', "the timeoutSeconds of the task's definition have passed")),
+    Math.min(remainingMs + DEADLINE_GRACE_MS, LONGEST_TIMER_MS),
+  );
+  return { signal: controller.signal, cancel: () => clearTimeout(timer) };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

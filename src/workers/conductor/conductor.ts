@@ -57,6 +57,11 @@ export interface Conductor {
 /** Sockets at most; beyond that calls queue. */
 const CONNECTIONS = 128;
 const ANSWER_TIMEOUT_MS = 30_000;
+/**
+ * Conductor's own bound for a task's output (conductor.app.maxTaskOutputPayloadSizeThreshold, 10240 KB). Beyond 20 MB its
+ * JSON reader answers 500 for ever, so that a larger result is not even tried.
+ */
+const RESULT_BYTES_AT_MOST = 10 * 1024 * 1024;
 
 const taskState = z.object({ status: z.string(), workerId: z.string().nullish(), pollCount: z.number().nullish() });
 const workflow = z.object({
@@ -77,7 +82,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     operation: string,
     method: Dispatcher.HttpMethod,
     path: string,
-    body?: unknown,
+    body?: string,
   ): Promise<string> {
     const authentication = await session.headers();
     const response = await pool.request({
@@ -88,7 +93,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...authentication,
       },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body ?? null,
     });
     const text = await response.body.text();
     if (response.statusCode === 401 || response.statusCode === 403) session.renew();
@@ -110,7 +115,10 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
       return Array.isArray(tasks) ? tasks : [];
     },
     async update(result) {
-      await request('an update', 'POST', '/tasks', result);
+      const body = JSON.stringify(result);
+      if (Buffer.byteLength(body) > RESULT_BYTES_AT_MOST)
+        throw new ConductorRefusal('an update', 413, 'larger than 10 MiB');
+      await request('an update', 'POST', '/tasks', body);
     },
     async taskState(taskId) {
       try {

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 
 const definition = z
-  .object({ responseTimeoutSeconds: z.number().nullish(), timeoutSeconds: z.number().nullish() })
+  .object({
+    responseTimeoutSeconds: z.number().nullish(),
+    timeoutSeconds: z.number().nullish(),
+    timeoutPolicy: z.string().nullish(),
+  })
   .nullish();
 
 /** Just the fields of Conductor's Task (conductor-common, `Task.java`) that a worker uses. */
@@ -15,27 +19,43 @@ const polledTask = z
     inputData: z.record(z.string(), z.unknown()).nullish(),
     externalInputPayloadStoragePath: z.string().nullish(),
     pollCount: z.number().nullish(),
+    startTime: z.number().nullish().catch(undefined),
     taskDefinition: definition,
     workflowTask: z.object({ name: z.string().nullish(), taskDefinition: definition }).nullish(),
   })
-  .transform((task) => ({
-    taskId: task.taskId,
-    workflowInstanceId: task.workflowInstanceId,
-    workflowType: task.workflowType ?? '',
-    /** The name whose definition protects the task; its type is something else. */
-    name: task.taskDefName ?? task.workflowTask?.name ?? task.taskType ?? '',
-    input: task.inputData ?? {},
-    /** Conductor keeps a large input elsewhere; it is then not in `input`. */
-    inputIsElsewhere: typeof task.externalInputPayloadStoragePath === 'string',
-    pollCount: task.pollCount ?? 0,
-    /**
-     * How long Conductor waits for a sign of life, in milliseconds; 0: for ever. Read from the embedded definition: the
-     * task's own field is 0 even where its name is registered with a timeout.
-     */
-    responseTimeoutMs:
-      1000 *
-      (task.taskDefinition?.responseTimeoutSeconds ?? task.workflowTask?.taskDefinition?.responseTimeoutSeconds ?? 0),
-  }));
+  .transform((task) => {
+    const protection = task.taskDefinition ?? task.workflowTask?.taskDefinition;
+    return {
+      taskId: task.taskId,
+      workflowInstanceId: task.workflowInstanceId,
+      workflowType: task.workflowType ?? '',
+      /** The name whose definition protects the task; its type is something else. */
+      name: task.taskDefName ?? task.workflowTask?.name ?? task.taskType ?? '',
+      input: task.inputData ?? {},
+      /** Conductor keeps a large input elsewhere; it is then not in `input`. */
+      inputIsElsewhere: typeof task.externalInputPayloadStoragePath === 'string',
+      pollCount: task.pollCount ?? 0,
+      /**
+       * How long Conductor waits for a sign of life, in milliseconds; 0: for ever. Read from the embedded definition: the
+       * task's own field is 0 even where its name is registered with a timeout.
+       */
+      responseTimeoutMs: 1_000 * (protection?.responseTimeoutSeconds ?? 0),
+      /** What is left of the definition's `timeoutSeconds`, in milliseconds; undefined where it ends no task. */
+      remainingMs: remainingMs(protection, task.startTime ?? 0),
+    };
+  });
+
+/**
+ * `timeoutSeconds` count from a task's first poll (DeciderService.checkTaskTimeout), by Conductor's clock. A clock of
+ * ours that runs behind must not give more than the whole, one that runs ahead ends a task early at the worst.
+ */
+function remainingMs(protection: z.infer<typeof definition>, startTime: number): number | undefined {
+  const { timeoutSeconds, timeoutPolicy } = protection ?? {};
+  if (!timeoutSeconds || timeoutSeconds < 0 || timeoutPolicy === 'ALERT_ONLY') return undefined;
+  const whole = timeoutSeconds * 1_000;
+  const passed = startTime > 0 ? Math.max(0, Date.now() - startTime) : 0;
+  return Math.max(0, whole - passed);
+}
 
 export type PolledTask = z.infer<typeof polledTask>;
 

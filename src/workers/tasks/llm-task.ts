@@ -156,6 +156,8 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
     try {
       return await run(taskRun);
     } catch (error) {
+      // Its definition's time is over: Conductor has ended it by now, or is told.
+      if (error instanceof ServiceError && error.code === 'TASK_TIMED_OUT') return { kind: 'fail', error };
       // Broken off by the stop, not failed: somebody else takes it.
       if (taskRun.running.aborted || (taskRun.waiting.aborted && error === taskRun.waiting.reason)) {
         return { kind: 'give-back', afterSeconds: 1 };

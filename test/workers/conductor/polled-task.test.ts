@@ -52,6 +52,19 @@ describe('a polled task', () => {
     ).toBe(3_000);
   });
 
+  it('has what is left of its definition’s time, by a clock that may differ', () => {
+    const left = (fields: object) => readPolledTask({ ...LEAST, ...fields })?.remainingMs;
+    const taskDefinition = { timeoutSeconds: 60 };
+    expect(left({})).toBeUndefined();
+    expect(left({ taskDefinition })).toBe(60_000);
+    expect(left({ taskDefinition, startTime: Date.now() + 3_600_000 })).toBe(60_000);
+    expect(left({ taskDefinition, startTime: Date.now() - 20_000 })).toBeCloseTo(40_000, -3);
+    expect(left({ taskDefinition, startTime: Date.now() - 3_600_000 })).toBe(0);
+    expect(left({ taskDefinition: { timeoutSeconds: 0 } })).toBeUndefined();
+    expect(left({ taskDefinition: { timeoutSeconds: 60, timeoutPolicy: 'ALERT_ONLY' } })).toBeUndefined();
+    expect(left({ workflowTask: { name: 'n', taskDefinition } })).toBe(60_000);
+  });
+
   it('is named as its definition is', () => {
     expect(readPolledTask({ ...LEAST, taskType: 'T', workflowTask: { name: 'n' }, taskDefName: 'd' })?.name).toBe('d');
     expect(readPolledTask({ ...LEAST, taskType: 'T', workflowTask: { name: 'n' } })?.name).toBe('n');
