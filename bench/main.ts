@@ -1,8 +1,9 @@
 /** `npm run bench [NAME…]`: measurements on real servers, each printing one JSON line last. Not part of the tests. */
 import { endAllChildren } from '../devservers/processes.ts';
 import { benchCatalog } from './catalog.ts';
+import { benchEngine } from './engine.ts';
 
-const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = { catalog: benchCatalog };
+const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = { catalog: benchCatalog, engine: benchEngine };
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !Object.hasOwn(PROGRAMS, name));
