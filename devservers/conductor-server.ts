@@ -50,6 +50,8 @@ export async function startConductor(options: ConductorOptions = {}): Promise<Se
       command: java,
       args: (port) => [
         ...(options.javaArgs ?? QUICK_START),
+        // Its payloads and Tomcat's folder go with the server's own.
+        '-Djava.io.tmpdir=.',
         ...['-jar', jar, `--server.port=${port}`, '--server.address=127.0.0.1'],
         `--conductor.integrations.ai.enabled=${options.ai ?? false}`,
         ...store,

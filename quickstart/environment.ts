@@ -10,7 +10,7 @@ import { isPortFree } from '../devservers/ports.ts';
 import { startRedis } from '../devservers/redis-server.ts';
 import { SetupError } from '../devservers/setup-error.ts';
 import { startSimulator } from '../devservers/simulator.ts';
-import { reachConductor, requireAwsCredentials } from './given.ts';
+import { reachConductor, reachRedis, requireAwsCredentials } from './given.ts';
 import type { Options, Ports } from './options.ts';
 import type { Plan } from './plan.ts';
 import type { Running } from './running.ts';
@@ -52,6 +52,10 @@ export async function prepareEnvironment(
       ? await steps.run(`Conductor server ${CONDUCTOR_VERSION} in the cache`, prepareConductor)
       : undefined;
 
+  if (plan.redisUrl !== undefined) {
+    const { redisUrl } = plan;
+    await steps.run('Your Redis answers', () => reachRedis(redisUrl));
+  }
   const ownRedis =
     plan.redisUrl === undefined
       ? await steps.run(`Redis on port ${options.ports.redis}`, async () =>

@@ -48,6 +48,29 @@ export async function requireAwsCredentials(): Promise<void> {
   });
 }
 
+/** @throws SetupError in one line where it does not answer */
+export async function reachRedis(url: string): Promise<void> {
+  const target = { url, cluster: isCluster(url) };
+  const log = createLog('silent');
+  const redis = target.cluster
+    ? openCluster(target, 'quickstart', log)
+    : openRedis(target, 'quickstart', log, { retryStrategy: () => null, sentinelRetryStrategy: () => null });
+  let reason: Error | undefined;
+  redis.on('error', (error: Error) => {
+    reason ??= error;
+  });
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    throw new SetupError(
+      `REDIS_URL does not answer (${reasonOf(reason ?? error)}): start that Redis, or leave the variable out.`,
+    );
+  } finally {
+    redis.disconnect();
+  }
+}
+
 /** Removes what the quickstart put into a Redis of the user's: everything under its own prefix. */
 export async function emptyPrefix(url: string, prefix: string): Promise<void> {
   const log = createLog('silent');

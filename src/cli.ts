@@ -134,7 +134,19 @@ async function askYesOrNo(question: string): Promise<boolean> {
   }
 }
 
+/** Said in words, since what an older Node does not have shows only as a fault somewhere inside. */
+function nodeIsTooOld(): string | undefined {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 22 || (major === 22 && minor >= 19)) return undefined;
+  return `bedrock-cohere needs Node 22.19 or newer, this is ${process.version}; in this folder, npx node runs the one among its packages`;
+}
+
 async function run(argv: readonly string[]): Promise<number> {
+  const tooOld = nodeIsTooOld();
+  if (tooOld !== undefined) {
+    process.stderr.write(`${tooOld}\n`);
+    return 2;
+  }
   let code = 0;
   try {
     await buildProgram((ended) => {

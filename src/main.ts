@@ -105,14 +105,18 @@ async function withRedis<T>(use: (redis: Redis | Cluster, config: Config) => Pro
   const log = createLog('silent');
   const redis = config.redis.cluster
     ? openCluster(config.redis, 'bedrock-cohere-cli', log)
-    : openRedis(config.redis, 'bedrock-cohere-cli', log, { retryStrategy: () => null });
+    : openRedis(config.redis, 'bedrock-cohere-cli', log, {
+        retryStrategy: () => null,
+        sentinelRetryStrategy: () => null,
+      });
   // ioredis rejects with "Connection is closed."; why it was closed comes only as an event.
   let reason: unknown;
   redis.on('error', (error) => {
     reason ??= error;
   });
   try {
-    await redis.connect();
+    await inTime(redis.connect(), CONNECT_TIMEOUT_MS);
+    if (reason !== undefined) throw reason;
   } catch (error) {
     redis.disconnect();
     throw unreachableRedis(config, reason ?? error);
@@ -139,6 +143,19 @@ function refusedByRedis(error: unknown): unknown {
   const first = (error as { previousErrors?: unknown[] }).previousErrors?.[0] ?? error;
   if (!(first instanceof Error) || first.name !== 'ReplyError') return error;
   return new ServiceError('UNREACHABLE', `Redis refuses (REDIS_URL): ${first.message}`);
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+async function inTime(opening: Promise<unknown>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms / 1_000} s`)), ms);
+  opening.catch(() => undefined);
+  try {
+    await Promise.race([opening, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Node gathers what went wrong with several addresses in an error without words of its own. */

@@ -55,7 +55,7 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): Fault[] {
     }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    return [{ field, message: 'none of the allowed forms' }];
+    return [{ field, message: issue.message === 'Invalid input' ? 'none of the allowed forms' : issue.message }];
   }
   if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined')) {
     return [{ field, message: `missing (expected ${issue.expected})` }];

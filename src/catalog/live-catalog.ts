@@ -48,11 +48,14 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   let listening = false;
   let everything = true;
   const dirty = new Set<string>();
+  /** Counts how often changes may have gone unheard: a read that began before the last time proves nothing. */
+  let deafness = 0;
   let staleSince: number | undefined = performance.now();
   let working: Promise<void> | undefined;
   const retry = interruptibleWait();
   const listeners: ((snapshot: Snapshot) => void)[] = [];
   const sayFaults = faultSayer(log);
+  let polling = false;
   let pollTimer: NodeJS.Timeout | undefined;
 
   const tracking =
@@ -69,7 +72,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
           },
           onDeaf() {
             listening = false;
-            staleSince ??= performance.now();
+            goneDeaf();
           },
           onChange(keys) {
             if (keys === 'everything') return readEverything();
@@ -87,18 +90,25 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
 
   function poll(): void {
     listening = true;
-    pollTimer = setInterval(readEverything, POLL_INTERVAL_MS);
-    redis.on('close', () => {
-      staleSince ??= performance.now();
-    });
+    polling = true;
+    redis.on('close', goneDeaf);
+    redis.on('ready', readEverything);
     readEverything();
+  }
+
+  function goneDeaf(): void {
+    deafness += 1;
+    staleSince ??= performance.now();
   }
 
   /** One reader at a time; what changes while it reads is read in its next round. */
   function work(): void {
-    if (working !== undefined) return;
+    if (working !== undefined || stopped) return;
+    clearTimeout(pollTimer);
     working = readUntilCurrent().finally(() => {
       working = undefined;
+      // From the end of a read, which may take longer than the interval.
+      if (polling && !stopped) pollTimer = setTimeout(readEverything, POLL_INTERVAL_MS);
     });
   }
 
@@ -110,7 +120,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
         everything = true;
-        staleSince ??= performance.now();
+        goneDeaf();
         log.warn({ reason: messageOf(error) }, 'The catalog cannot be read from Redis; trying again');
         await retry.wait(retryMs * (0.5 + Math.random() / 2));
         retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
@@ -121,9 +131,12 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   async function readOnce(): Promise<void> {
     const all = everything;
     everything = false;
-    // Keys that were there and are gone must be read, too, as the nothing they now are.
-    let keys = all ? new Set([...(await listKeys(redis, names)), ...keysOf(snapshot, names)]) : new Set(dirty);
+    const deafAtFirst = deafness;
+    let keys = new Set(dirty);
+    // Before anything is awaited: what is told from now on is read afterwards.
     dirty.clear();
+    // Keys that were there and are gone must be read, too, as the nothing they now are.
+    if (all) keys = new Set([...keys, ...keysOf(snapshot, names), ...(await listKeys(redis, names))]);
     let parts = snapshot.parts;
     for (let gathered = 0; gathered < GATHERED_AT_MOST && keys.size > 0; gathered += 1) {
       parts = await rebuild(parts, names, await readKeys(redis, names, [...keys]));
@@ -133,7 +146,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     for (const key of keys) dirty.add(key);
     const changed = parts !== snapshot.parts;
     if (changed) snapshot = new Snapshot(parts);
-    if (all && listening && !everything) {
+    if (all && listening && deafness === deafAtFirst) {
       staleSince = undefined;
       if (!loaded) log.info({ integrations: snapshot.parts.tables.integrations.size }, 'The catalog is loaded');
       loaded = true;
@@ -155,7 +168,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     async stop() {
       stopped = true;
       tracking?.stop();
-      clearInterval(pollTimer);
+      clearTimeout(pollTimer);
       retry.interrupt();
       await working;
     },

@@ -58,6 +58,7 @@ export const RECORD_SCHEMAS = {
 
 /** What is wrong with a record's name, or undefined. */
 export function nameFault(kind: HashKind, name: string): string | undefined {
+  if (name.length > 2_303 || /\p{Cc}/u.test(name)) return 'the name is too long or has control characters';
   switch (kind) {
     case 'integrations': {
       const read = integrationName.safeParse(name);

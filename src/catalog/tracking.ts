@@ -3,6 +3,9 @@ import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
 
+const RETRY_MS = 1_000;
+const LIFE_INTERVAL_MS = 1_000;
+const LIFE_TIMEOUT_MS = 2_000;
 const INVALIDATIONS = '__redis__:invalidate';
 
 export interface TrackingParts {
@@ -32,6 +35,10 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
   let stopped = false;
   /** Counts attempts, so that one that was overtaken by a reconnection says nothing. */
   let attempt = 0;
+  let retryTimer: NodeJS.Timeout | undefined;
+  let lifeTimer: NodeJS.Timeout | undefined;
+  let pinging = false;
+  let silent = false;
 
   async function setUp(): Promise<void> {
     attempt += 1;
@@ -59,9 +66,35 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
         stop();
         parts.onRefused();
       } else {
-        // A connection was lost meanwhile: its next 'ready' begins again.
+        // A connection was lost meanwhile and its next 'ready' begins again, or Redis was busy and is asked again.
+        retryTimer = setTimeout(() => void setUp(), RETRY_MS);
         log.debug({ reason: messageOf(error) }, 'Client tracking was interrupted while it was set up');
       }
+    }
+  }
+
+  /** Neither side hears of a connection that is open and carries nothing, so both are asked for a sign of life. */
+  async function listenForLife(): Promise<void> {
+    if (redis.status !== 'ready' || ears.status !== 'ready' || pinging) return;
+    pinging = true;
+    const asked = attempt;
+    let late: NodeJS.Timeout | undefined;
+    try {
+      const silence = new Promise<never>((_, reject) => {
+        late = setTimeout(() => reject(new Error('no sign of life')), LIFE_TIMEOUT_MS);
+      });
+      await Promise.race([Promise.all([redis.ping(), ears.ping()]), silence]);
+      if (silent && asked === attempt) void setUp();
+      silent = false;
+    } catch (error) {
+      if (!silent && !stopped) {
+        log.warn({ reason: messageOf(error) }, 'Redis is silent: what it changes may go unheard');
+        parts.onDeaf();
+      }
+      silent = true;
+    } finally {
+      clearTimeout(late);
+      pinging = false;
     }
   }
 
@@ -78,6 +111,8 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
 
   function stop(): void {
     stopped = true;
+    clearTimeout(retryTimer);
+    clearInterval(lifeTimer);
     for (const connection of [redis, ears]) connection.off('ready', onReady).off('close', onClose);
     ears.off('messageBuffer', onMessage);
   }
@@ -86,6 +121,7 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
     start() {
       for (const connection of [redis, ears]) connection.on('ready', onReady).on('close', onClose);
       ears.on('messageBuffer', onMessage);
+      lifeTimer = setInterval(() => void listenForLife(), LIFE_INTERVAL_MS);
       void setUp();
     },
     stop,
@@ -94,5 +130,9 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
 
 /** An answer of Redis itself, such as NOPERM or an unknown subcommand; not a lost connection, nor a state that passes. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError' && !/redirect|LOADING|READONLY/i.test(error.message);
+  return (
+    error instanceof Error &&
+    error.name === 'ReplyError' &&
+    /^NOPERM|unknown|not (supported|allowed)|disabled|syntax/i.test(error.message)
+  );
 }

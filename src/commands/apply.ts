@@ -9,7 +9,7 @@ import { apply, type Plan } from '../manifests/apply.ts';
 import type { Change } from '../manifests/changes.ts';
 import { type ManifestSource, parseManifests, type Wanted } from '../manifests/parse.ts';
 import type { KeyNames } from '../redis/keys.ts';
-import type { Terminal } from './terminal.ts';
+import { type Terminal, visible } from './terminal.ts';
 
 export interface ApplyCommand {
   readonly redis: Redis | Cluster;
@@ -98,7 +98,7 @@ async function agreed({ changes }: Plan, { yes, ask }: ApplyCommand): Promise<bo
 function sayPlan(plan: Plan, terminal: Terminal): void {
   for (const change of plan.changes) {
     const { action, kind, name } = change;
-    const title = `${kind} ${name}`;
+    const title = visible(`${kind} ${name}`);
     if (action === 'create') terminal.say(terminal.good(`+ ${title}`));
     else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
     else terminal.say(terminal.changed(`~ ${title}`));

@@ -1,12 +1,12 @@
 import type { Finding } from './check/finding.ts';
-import type { Terminal } from './terminal.ts';
+import { type Terminal, visible } from './terminal.ts';
 
 /** Says what was found. 0: clean, 1: findings, 3: something did not answer. */
 export function reportFindings(findings: readonly Finding[], terminal: Terminal): number {
   for (const { severity, key, field, message } of findings) {
     const place = field === '' ? key : `${key} ${field}`;
     terminal.say(
-      `${severity === 'error' ? terminal.bad('error  ') : terminal.changed('warning')}  ${place}: ${message}`,
+      `${severity === 'error' ? terminal.bad('error  ') : terminal.changed('warning')}  ${visible(`${place}: ${message}`)}`,
     );
   }
   const errors = findings.filter(({ severity }) => severity === 'error').length;

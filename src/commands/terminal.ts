@@ -21,13 +21,18 @@ export interface Streams {
 }
 
 /** Colours only on a terminal, and not where NO_COLOR asks for none. */
+/** Names come from Redis and Conductor: their control characters must not move a cursor or begin a line of their own. */
+export function visible(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
 export function createTerminal({ stdout, stderr }: Streams, json: boolean): Terminal {
   const style = (format: 'green' | 'red' | 'yellow' | 'dim') => (text: string) =>
     styleText(format, text, { stream: stdout, validateStream: true });
   return {
     json,
     say: (line = '') => void (json || stdout.write(`${line}\n`)),
-    warn: (line) => void stderr.write(`${line}\n`),
+    warn: (line) => void stderr.write(`${visible(line)}\n`),
     result: (value) => void (json && stdout.write(`${JSON.stringify(value)}\n`)),
     good: style('green'),
     bad: style('red'),

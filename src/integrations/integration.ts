@@ -30,7 +30,10 @@ const configuration = z
     /** EXTERNAL_ROLE. As typed, or a secret's reference. */
     externalId: z.string().min(2).nullish(),
     /** ACCESS_KEY: the access key's id. */
-    user: z.string().min(1).nullish(),
+    user: z
+      .string()
+      .regex(/^\w{1,128}$/, 'an access key id')
+      .nullish(),
     /** ACCESS_KEY: the secret, or its reference. */
     api_key: z.string().min(1).nullish(),
   })

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Codec, Family } from './codec.ts';
 import { codecFor } from './codecs.ts';
-import { familyOf, lifeOf } from './cohere/models.ts';
+import { familyOf, findModel, lifeOf } from './cohere/models.ts';
 import type { IntegrationConfiguration } from './integration.ts';
 import type { Model } from './model.ts';
 
@@ -61,7 +61,7 @@ export function withLife(error: unknown, { modelId }: ResolvedModel, now: Date):
   const alternative = life.alternative === undefined ? '' : `; a living alternative is ${life.alternative}`;
   return new ServiceError(
     'MODEL_NOT_FOUND',
-    `${error.message}. ${modelId} reached its end of life on ${life.endedOn}${alternative}`,
+    `${error.message}. ${findModel(modelId)?.id ?? 'It'} reached its end of life on ${life.endedOn}${alternative}`,
     {
       field: 'model',
       cause: error.cause,

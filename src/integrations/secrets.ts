@@ -1,5 +1,5 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import { ServiceError } from '../errors.ts';
 
 export interface SecretSources {
@@ -54,7 +54,8 @@ async function readSecretFile(name: string, field: string, filesDir: string | un
     throw unavailable(field, `file:${name} needs SECRET_FILES_DIR in the worker's environment`);
   const { folder, path } = await whereLinksLead(filesDir, name, field);
   const inside = relative(folder, path);
-  if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) {
+  // A name may begin with two dots, as `..data` does in a mounted secret of Kubernetes; only the step upwards leads out.
+  if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
     throw unavailable(field, `file:${name} lies outside SECRET_FILES_DIR`);
   }
   const content = await readFile(path, 'utf8').catch((cause: unknown) => {

@@ -99,7 +99,11 @@ class ManifestReader {
     const name = keyOf(pair);
     const line = at(rangeOf(pair.key));
     if (!(SECTIONS as readonly string[]).includes(name)) {
-      return this.#fault(file, line, `"${name}" is not one of ${SECTIONS.join(', ')}.${didYouMean(name, SECTIONS)}`);
+      return this.#fault(
+        file,
+        line,
+        `"${withoutValue(name)}" is not one of ${SECTIONS.join(', ')}.${didYouMean(name, SECTIONS)}`,
+      );
     }
     const kind = name as HashKind | 'grants';
     this.#kinds.add(kind);
@@ -187,7 +191,9 @@ type Node = Parameters<YAMLMap['toJS']>[0];
 
 /** '' for a key that is no text, such as `{…}: x`. */
 function keyOf(pair: Pair): string {
-  return isScalar(pair.key) ? String(pair.key.value) : '';
+  if (!isScalar(pair.key)) return '';
+  // As it is written: 007 is a name, not the number 7.
+  return typeof pair.key.value === 'string' ? pair.key.value : (pair.key.source ?? String(pair.key.value));
 }
 
 function rangeOf(node: unknown): number | undefined {

@@ -24,6 +24,8 @@ const DEFAULTS = {
   maxRetriesPerRequest: 2,
   retryStrategy: reconnectDelay,
   keepAlive: 5_000,
+  // A Redis that takes commands and never answers is as good as away.
+  commandTimeout: 15_000,
 } as const satisfies ConnectionOptions;
 
 /**
@@ -69,16 +71,25 @@ function credentialsOf({ username, password }: Pick<RedisEndpoint, 'username' | 
 }
 
 function reported<T extends Redis | Cluster>(connection: T, name: string, log: Logger): T {
-  let lastSaid: string | undefined;
+  const said = new Set<string>();
   connection.on('error', (error: Error) => {
-    const said = (error as NodeJS.ErrnoException).code ?? error.message;
-    if (said === lastSaid) return;
-    lastSaid = said;
-    log.warn({ connection: name, reason: error.message || said }, 'Redis does not answer; trying again');
+    if (/DB index is out of range|invalid DB index/i.test(error.message)) {
+      // ioredis would go on in database 0, which holds other records, or somebody else's.
+      log.error(
+        { connection: name, reason: error.message },
+        'The database of REDIS_URL does not exist; giving up on Redis',
+      );
+      connection.disconnect();
+      return;
+    }
+    const reason = (error as NodeJS.ErrnoException).code ?? error.message;
+    if (said.has(reason)) return;
+    said.add(reason);
+    log.warn({ connection: name, reason: error.message || reason }, 'Redis does not answer; trying again');
   });
   connection.on('ready', () => {
-    if (lastSaid !== undefined) log.info({ connection: name }, 'Redis answers again');
-    lastSaid = undefined;
+    if (said.size > 0) log.info({ connection: name }, 'Redis answers again');
+    said.clear();
   });
   return connection;
 }

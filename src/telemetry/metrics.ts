@@ -70,7 +70,9 @@ export function createMetrics(gauges: Gauges): Metrics {
     registers,
     collect() {
       this.reset();
-      for (const [lane, { running, waiting }] of gauges.lanes()) {
+      for (const [name, { running, waiting }] of gauges.lanes()) {
+        // An ARN's account is nobody's business here; its last part names the model.
+        const lane = name.replace(/arn:[^/]*:([^:/]+\/[^/]+)$/, '$1');
         this.set({ lane, state: 'running' }, running);
         this.set({ lane, state: 'waiting' }, waiting);
       }

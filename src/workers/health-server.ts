@@ -24,6 +24,7 @@ export async function startHealthServer(parts: {
 }): Promise<HealthServer> {
   const server = createServer((request, response) => {
     respond(request, response).catch((error: unknown) => {
+      if (response.headersSent) return void response.destroy();
       response
         .writeHead(500, { 'content-type': 'application/json' })
         .end(`${JSON.stringify({ message: messageOf(error) })}\n`);

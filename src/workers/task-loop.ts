@@ -51,6 +51,8 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   const answered = new Map<string, boolean>();
   /** Types whose last poll brought tasks. */
   const busy = new Set<string>();
+  /** Tasks from their poll until Conductor has their outcome. */
+  const held = new Set<string>();
   const backlog = createBacklog(OUTCOMES_WAITING_AT_MOST);
   let allHandedOver = true;
 
@@ -58,6 +60,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
     const { queue } = served;
     const backOff = createBackOff();
     const pace = createPollPace();
+    const idle = createBackOff(20, 1_000);
     for (;;) {
       await parts.untilReady(stopping.signal);
       await backlog.untilRoom(stopping.signal);
@@ -89,13 +92,25 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       const tasks = polled.map(readPolledTask).filter((task) => task !== undefined);
       if (tasks.length < polled.length) log.error({ queue }, 'Conductor sent something that is no task');
       slots.release(count - tasks.length);
-      for (const task of tasks) track(run(task, served));
+      for (const task of tasks) {
+        if (held.has(task.taskId)) {
+          // Conductor's queues may deliver twice; a second run would write over the first.
+          log.warn({ taskId: task.taskId }, 'Conductor sent a task that is held already');
+          slots.release(1);
+        } else {
+          track(run(task, served));
+        }
+      }
+      // A queue that is empty holds the poll; what answers at once with nothing would be asked without pause.
+      if (polled.length === 0 && performance.now() - startedAt < waitMs / 2) await idle.wait(stopping.signal);
+      else idle.reset();
     }
   }
 
   /** A task holds its slot until its outcome is known; handing that to Conductor, however long it takes, holds none. */
   async function run(task: PolledTask, { type, handler }: TaskLoopParts['served'][number]): Promise<boolean> {
     const startedAt = performance.now();
+    held.add(task.taskId);
     const updates = startUpdates(task, { conductor, workerId, log, giveUp: giveUp.signal });
     const outcome = await outcomeOf(task, handler).finally(() => {
       backlog.enter();
@@ -107,7 +122,10 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       { taskId: task.taskId, workflowId: task.workflowInstanceId, outcome: outcome.kind, code, ...reasonFor(outcome) },
       'A task ended',
     );
-    return await updates.finish(outcome).finally(() => backlog.leave());
+    return await updates.finish(outcome).finally(() => {
+      backlog.leave();
+      held.delete(task.taskId);
+    });
   }
 
   async function outcomeOf(task: PolledTask, handler: TaskHandler): Promise<Outcome> {

@@ -53,6 +53,8 @@ const KINDS: Readonly<Record<TaskType, LlmTaskKind>> = {
 /** After this long without Redis, no tasks are taken rather than decided on grants that may be gone. */
 const STALE_AFTER_MS = 10_000;
 const READINESS_CHECK_MS = 50;
+/** How long the last denials may take to be written at a stop. */
+const LAST_WRITES_MS = 1_000;
 
 /**
  * Puts a worker together and starts it. Resolves when its HTTP port is open; Redis and Conductor may still be away: it
@@ -63,6 +65,7 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
   const log = rootLog.child({ worker: id });
   const names = keyNames(config.redis.prefix);
   const stopping = new AbortController();
+  const startedAt = performance.now();
   let state: WorkerState = 'starting';
 
   const catalog = createLiveCatalog({ redis, ears, names, log });
@@ -80,7 +83,7 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
   const subjects = createSubjectFinder({
     sources: config.access.sources,
     conductor,
-    authenticated: config.conductor.auth !== undefined,
+    authenticated: async () => Object.keys(await session.headers()).length > 0,
   });
   const handlerParts = {
     catalog: catalog.current,
@@ -103,15 +106,27 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
   }
 
   function unready(): string[] {
+    if (state === 'starting') return [...catalogUnready(), 'the worker is starting: Conductor has not answered yet'];
     if (state !== 'running') return [`the worker is ${state}`];
     const answers = loop.conductorAnswers();
     if (answers === undefined) return [...catalogUnready(), 'Conductor has not been polled yet'];
     return [...catalogUnready(), ...(answers ? [] : ['Conductor does not answer polls'])];
   }
 
+  let saidUnready = false;
+
+  /** Waits, and says once that it does and once that it no longer does. */
   async function untilReady(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && catalogUnready().length > 0) {
+      if (!saidUnready && (catalog.loaded() || performance.now() - startedAt > STALE_AFTER_MS)) {
+        saidUnready = true;
+        log.warn({ reasons: catalogUnready() }, 'No tasks are taken');
+      }
       await sleep(READINESS_CHECK_MS, undefined, { signal }).catch(() => undefined);
+    }
+    if (saidUnready && !signal.aborted) {
+      saidUnready = false;
+      log.info('Tasks are taken again');
     }
   }
 
@@ -140,6 +155,10 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
   // Failing to connect is no reason to end: ioredis tries again, and says so.
   for (const connection of [redis, ears]) connection?.connect().catch(() => undefined);
 
+  if (config.access.mode !== 'enforce') {
+    log.warn({ mode: config.access.mode }, 'RBAC_MODE is not enforce: tasks run whatever the grants say');
+  }
+
   const started = (async () => {
     if (config.tasks.registerDefinitions !== 'none') {
       await registerTaskDefinitions({ session, served: config.tasks.served, log }, stopping.signal);
@@ -160,11 +179,12 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
     await started;
     state = 'draining';
     const handedOver = await loop.stop(config.tasks.drainTimeoutMs);
-    await denials.flush();
+    await Promise.race([denials.flush(), sleep(LAST_WRITES_MS)]);
+    // First the connections: a read that waits for a Redis that hangs ends with them.
+    for (const connection of [ears, redis]) connection?.disconnect();
     await catalog.stop();
     // In reverse of how they came to be, each whatever happens to the others.
     const closed = await Promise.allSettled([clients.close(), conductor.close(), session.close()]);
-    for (const connection of [ears, redis]) connection?.disconnect();
     for (const result of closed) {
       if (result.status === 'rejected')
         log.warn({ reason: messageOf(result.reason) }, 'A connection did not close cleanly');

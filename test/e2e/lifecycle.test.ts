@@ -119,7 +119,8 @@ describe('on SIGTERM', () => {
 describe('limits', () => {
   it('holds no more tasks than MAX_IN_FLIGHT', async () => {
     await world.control('latency', { model: EMBED, ms: 200 });
-    await startWorker({ MAX_IN_FLIGHT: '3' });
+    // One type alone: an idle one would hold a slot for its open poll.
+    await startWorker({ MAX_IN_FLIGHT: '3', TASK_TYPES: 'LLM_GENERATE_EMBEDDINGS' });
     const workflows = await startMany('held', 12);
     expect(new Set(await statuses(workflows))).toEqual(new Set(['COMPLETED']));
     expect((await world.calls()).totals.maxInFlight).toBe(3);

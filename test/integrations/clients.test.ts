@@ -152,11 +152,11 @@ describe('an integration whose credentials fail', () => {
 
 describe('credentials that were revoked', () => {
   it('are fetched afresh once, and the call succeeds', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
     const configuration = external('env:EXTERNAL_ID');
     await call(configuration);
     simulator.revokeCredentials(calls()[0]?.accessKeyId ?? '');
-    vi.setSystemTime(Date.now() + 10_000);
+    vi.advanceTimersByTime(10_000);
     simulator.clearCalls();
     await Promise.all([call(configuration), call(configuration), call(configuration)]);
     expect(simulator.calls({ modelId: 'sts' }).totals.errors).toEqual({ UnrecognizedClientException: 3 });
@@ -165,13 +165,13 @@ describe('credentials that were revoked', () => {
   });
 
   it('are read again from the file that holds them', async () => {
-    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
     const configuration = { ...ACCESS_KEY, api_key: 'file:key' };
     await writeFile(join(filesDir, 'key'), INTEGRATION_CREDENTIALS.secretAccessKey);
     await call(configuration);
     simulator.addCredentials({ accessKeyId: INTEGRATION_CREDENTIALS.accessKeyId, secretAccessKey: 'rotated' });
     await writeFile(join(filesDir, 'key'), 'rotated\n');
-    vi.setSystemTime(Date.now() + 10_000);
+    vi.advanceTimersByTime(10_000);
     await call(configuration);
     expect(calls()).toMatchObject([{ status: 200 }, { error: 'InvalidSignatureException' }, { status: 200 }]);
   });

@@ -103,7 +103,11 @@ describe('a file', () => {
   });
 
   it('may be reached through links that stay inside, as Kubernetes mounts them', async () => {
-    await symlink('deep', join(filesDir, '..data'));
+    // Its own names: the folder of a version begins with two dots, too.
+    const version = '..2026_11_23_10_00_00.123456789';
+    await mkdir(join(filesDir, version));
+    await writeFile(join(filesDir, version, 'inside'), SECRET);
+    await symlink(version, join(filesDir, '..data'));
     await symlink('..data/inside', join(filesDir, 'linked'));
     expect(await open('file:linked')).toBe(SECRET);
   });

@@ -11,7 +11,13 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+/** `delayMs`: what the server answers comes this much later. */
+export async function startTcpProxy(target: {
+  readonly host: string;
+  readonly port: number;
+  readonly delayMs?: number;
+}): Promise<TcpProxy> {
+  const { delayMs = 0 } = target;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -28,7 +34,9 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
       const upstream = connect(target.port, target.host);
       keep(client);
       keep(upstream);
-      client.pipe(upstream).pipe(client);
+      client.pipe(upstream);
+      if (delayMs === 0) upstream.pipe(client);
+      else upstream.on('data', (chunk) => setTimeout(() => client.writable && client.write(chunk), delayMs));
       client.on('close', () => upstream.destroy());
       upstream.on('close', () => client.destroy());
     });

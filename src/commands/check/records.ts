@@ -146,9 +146,15 @@ function missingHolder(snapshot: Snapshot, id: string): string | undefined {
   return undefined;
 }
 
+const TARGET_KINDS: ReadonlyMap<string, 'models' | 'integrations' | 'prompts'> = new Map([
+  ['INTEGRATION', 'models'],
+  ['INTEGRATION_PROVIDER', 'integrations'],
+  ['PROMPT', 'prompts'],
+] as const);
+
 function missingTarget(snapshot: Snapshot, target: string): string | undefined {
   const [type = '', id = ''] = target.split(/:(.*)/s);
-  const kind = ({ INTEGRATION: 'models', INTEGRATION_PROVIDER: 'integrations', PROMPT: 'prompts' } as const)[type];
+  const kind = TARGET_KINDS.get(type);
   if (kind === undefined || snapshot.lookup(kind, id).kind !== 'absent') return undefined;
   return `nothing of that name in ${kind}`;
 }

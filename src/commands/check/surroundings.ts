@@ -40,7 +40,9 @@ export async function checkCredentials(parts: {
         return [];
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
-        const finding: Finding = { severity: 'error', key, field, message: error.message };
+        // The words are a task's; here they must not send the reader to where they are.
+        const message = error.message.replace(':(sts)', '').replace(/; an administrator can look with `[^`]*`/, '');
+        const finding: Finding = { severity: 'error', key, field, message };
         return [error.code === 'BEDROCK_UNAVAILABLE' ? { ...finding, unreachable: true } : finding];
       }
     }),

@@ -51,8 +51,10 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
 
   /** One attempt, credentials included, within the call's time. `refused`: those of an attempt before, to be replaced. */
   async function attempt(request: BedrockRequest, signing: Signing, refused?: AwsCredentials): Promise<BedrockAnswer> {
-    const timeout = AbortSignal.timeout(request.timeoutMs);
-    const abortSignal = AbortSignal.any([request.signal, timeout]);
+    // Not AbortSignal.timeout, which is kept in memory until its time is over, however short the call was.
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(new Error('timeoutMs')), request.timeoutMs);
+    const abortSignal = AbortSignal.any([request.signal, timeout.signal]);
     try {
       signing.used = await orAborted(
         refused === undefined ? credentials.get() : credentials.renew(refused),
@@ -64,7 +66,7 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
         : await invoke(client, request.modelId, request.call.body, abortSignal);
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason;
-      if (timeout.aborted) {
+      if (timeout.signal.aborted) {
         const { integration, model } = request.place;
         throw new ServiceError(
           'MODEL_TIMEOUT',
@@ -72,6 +74,8 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
         );
       }
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

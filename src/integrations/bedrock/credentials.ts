@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { messageOf } from '../../errors.ts';
+import { messageOf, ServiceError } from '../../errors.ts';
+import { withoutIdentifiers } from './errors.ts';
 
 /** What a request is signed with. Without `expiration` it holds until somebody revokes it. */
 export interface AwsCredentials {
@@ -22,6 +23,8 @@ export interface CredentialsParts {
   readonly name: string;
   readonly log: Logger;
   readonly now?: () => number;
+  /** A clock that is never set, for ages. Default: that of `now` where given, else the process's own. */
+  readonly tick?: () => number;
 }
 
 /** Refreshed this long before they expire, or a fifth of their life where that is shorter. */
@@ -29,22 +32,24 @@ const REFRESH_AHEAD_MS = 300_000;
 /** Credentials this young were already the answer to a refusal: another refresh would bring the same again. */
 const TOO_YOUNG_TO_RENEW_MS = 5_000;
 const RETRY_AFTER_MS = 1_000;
+const LOAD_TIMEOUT_MS = 30_000;
 
 /**
  * Keeps credentials fresh: one refresh at a time, ahead of expiry and in the background, while calls go on with the
  * ones that still hold. A refresh that fails is only felt when the old ones have really expired. (AWS's own
  * memoisation lets calls wait for the refresh and fails them with it.)
  */
-export function refreshingCredentials({ load, name, log, now = Date.now }: CredentialsParts): CredentialsSource {
-  let current: { credentials: AwsCredentials; obtainedAt: number } | undefined;
+export function refreshingCredentials(parts: CredentialsParts): CredentialsSource {
+  const { load, name, log, now = Date.now, tick = parts.now ?? (() => performance.now()) } = parts;
+  let current: { credentials: AwsCredentials; obtainedAt: number; obtainedAtTick: number } | undefined;
   let refreshing: Promise<AwsCredentials> | undefined;
   let notBefore = 0;
 
   function refresh(): Promise<AwsCredentials> {
-    refreshing ??= load()
+    refreshing ??= inTime(load())
       .then(
         (credentials) => {
-          current = { credentials, obtainedAt: now() };
+          current = { credentials, obtainedAt: now(), obtainedAtTick: tick() };
           notBefore = 0;
           return credentials;
         },
@@ -63,7 +68,7 @@ export function refreshingCredentials({ load, name, log, now = Date.now }: Crede
     if (refreshing !== undefined || now() < notBefore) return;
     refresh().catch((error: unknown) => {
       log.warn(
-        { integration: name, reason: messageOf(error) },
+        { integration: name, reason: withoutIdentifiers(messageOf(error)) },
         'AWS credentials could not be refreshed; the old ones still hold',
       );
     });
@@ -81,8 +86,22 @@ export function refreshingCredentials({ load, name, log, now = Date.now }: Crede
     },
     async renew(used) {
       if (current !== undefined && current.credentials !== used) return current.credentials;
-      if (current !== undefined && now() - current.obtainedAt < TOO_YOUNG_TO_RENEW_MS) return used;
+      if (current !== undefined && tick() - current.obtainedAtTick < TOO_YOUNG_TO_RENEW_MS) return used;
       return await refresh();
     },
   };
+}
+
+/** A source that never answers must not hold up those that ask after it has recovered. */
+async function inTime<T>(loading: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new ServiceError('BEDROCK_UNAVAILABLE', 'AWS gave no credentials within 30 s')),
+    LOAD_TIMEOUT_MS,
+  );
+  try {
+    return await Promise.race([loading, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -67,7 +67,11 @@ const WHAT_TO_DO: Partial<Record<ErrorCode, string>> = {
 
 /** What AWS or the network threw, in our words and AWS's, with ARNs and account ids cut out. */
 export function asServiceError(thrown: unknown, place: CallPlace): ServiceError {
-  if (thrown instanceof ServiceError) return thrown;
+  if (thrown instanceof ServiceError) {
+    if (thrown.code !== 'SECRET_UNAVAILABLE') return thrown;
+    const message = `The record of the integration ${place.integration}, ${thrown.message}`;
+    return new ServiceError(thrown.code, message, { field: thrown.field, cause: thrown });
+  }
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const code = BY_NAME.get(error.name) ?? codeByStatus(error) ?? (isOurs(error) ? 'INTERNAL' : 'BEDROCK_UNAVAILABLE');
   if (code === 'INTERNAL') return failureOf(error);
@@ -97,14 +101,12 @@ function codeByStatus(error: Error): ErrorCode | undefined {
 
 /** AWS names users, roles and accounts in its refusals; a task's reason is read by many. */
 export function withoutIdentifiers(text: string): string {
-  return (
-    text
-      // What a refused signature should have been made of: headers, with the session's token among them.
-      .replace(/\s*The Canonical String for this request should have been[\s\S]*$/, '')
-      .replaceAll(/x-amz-security-token\s*[:=]\s*\S+/gi, 'x-amz-security-token:…')
-      .replaceAll(/arn:aws[\w-]*:[^\s"',)\]]+/g, 'arn:…')
-      .replaceAll(/\b\d{12}\b/g, '…')
-      .replaceAll(/\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{8,}\b/g, '…')
-      .slice(0, 1_000)
-  );
+  const [said = ''] = text.slice(0, 4_000).split('The Canonical String for this request should have been');
+  return said
+    .replaceAll(/x-amz-security-token\s{0,3}[:=]\s{0,3}\S+/gi, 'x-amz-security-token:…')
+    .replaceAll(/arn:aws[\w-]*:[^\s"',)\]]+/g, 'arn:…')
+    .replaceAll(/(?<!\d)\d{12}(?!\d)/g, '…')
+    .replaceAll(/(?<![A-Z0-9])A(?:KIA|SIA|IDA|ROA|BIA|CCA|GPA|IPA|NPA|NVA|PKA|SCA)[A-Z0-9]{8,}/g, '…')
+    .trim()
+    .slice(0, 1_000);
 }

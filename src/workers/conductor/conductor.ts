@@ -7,14 +7,28 @@ import type { ConductorSession } from './session.ts';
 export class ConductorRefusal extends Error {
   override readonly name = 'ConductorRefusal';
   readonly status: number;
+  /** False where something else answered in its place, such as a gateway with a page of its own. */
+  readonly isConductors: boolean;
   constructor(operation: string, status: number, body: string) {
-    super(`Conductor answered ${status} to ${operation}${body === '' ? '' : `: ${body.slice(0, 300)}`}`);
+    const said = wordsOf(body);
+    super(`Conductor answered ${status} to ${operation}${said === undefined ? '' : `: ${said}`}`);
+    this.isConductors = said !== undefined;
     this.status = status;
   }
 
   /** False for what will never be accepted: trying again is pointless. */
   get worthRepeating(): boolean {
-    return mayBeAcceptedLater(this.status);
+    return mayBeAcceptedLater(this.status) || (this.status === 404 && !this.isConductors);
+  }
+}
+
+/** The message of Conductor's own error form; never other text, which may repeat what was sent. */
+function wordsOf(body: string): string | undefined {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown };
+    return typeof message === 'string' ? message.slice(0, 300) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -47,7 +61,8 @@ export interface WorkflowOrigin {
 /** The few calls a worker makes. Each rejects with ConductorRefusal, or with undici's error when there was no answer. */
 export interface Conductor {
   poll(request: PollRequest): Promise<unknown[]>;
-  update(result: TaskResult): Promise<void>;
+  /** Gives up after `withinMs` (default 30 s), or when the signal is aborted. */
+  update(result: TaskResult, withinMs?: number, signal?: AbortSignal): Promise<void>;
   /** Undefined where Conductor has no such task (any more). */
   taskState(taskId: string): Promise<TaskState | undefined>;
   workflowOrigin(workflowId: string): Promise<WorkflowOrigin>;
@@ -83,6 +98,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     method: Dispatcher.HttpMethod,
     path: string,
     body?: string,
+    signal: AbortSignal = AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   ): Promise<string> {
     const authentication = await session.headers();
     const response = await pool.request({
@@ -94,6 +110,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
         ...authentication,
       },
       body: body ?? null,
+      signal,
     });
     const text = await response.body.text();
     if (response.statusCode === 401 || response.statusCode === 403) session.renew();
@@ -112,20 +129,25 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
       const query = new URLSearchParams({ count: String(count), timeout: String(waitMs), workerid: workerId });
       if (domain !== undefined) query.set('domain', domain);
       const tasks = await read('a poll', `/tasks/poll/batch/${encodeURIComponent(queue)}?${query}`);
-      return Array.isArray(tasks) ? tasks : [];
+      if (tasks !== undefined && !Array.isArray(tasks))
+        throw new Error('the answer to a poll is no list of tasks; is it a Conductor?');
+      return tasks ?? [];
     },
-    async update(result) {
+    async update(result, withinMs = ANSWER_TIMEOUT_MS, giveUp) {
       const body = JSON.stringify(result);
-      if (Buffer.byteLength(body) > RESULT_BYTES_AT_MOST)
-        throw new ConductorRefusal('an update', 413, 'larger than 10 MiB');
-      await request('an update', 'POST', '/tasks', body);
+      if (Buffer.byteLength(body) > RESULT_BYTES_AT_MOST) throw new ConductorRefusal('an update', 413, '');
+      const late = AbortSignal.timeout(Math.max(1, Math.min(withinMs, ANSWER_TIMEOUT_MS)));
+      const signal = giveUp === undefined ? late : AbortSignal.any([late, giveUp]);
+      const answer = await request('an update', 'POST', '/tasks', body, signal);
+      // Conductor answers with the task's id; anything else is somebody else's page, and the update is not made.
+      if (!answer.includes(result.taskId)) throw new Error("the answer to an update is not Conductor's");
     },
     async taskState(taskId) {
       try {
         const state = taskState.parse(await read('a look at a task', `/tasks/${encodeURIComponent(taskId)}`));
         return { status: state.status, workerId: state.workerId ?? undefined, pollCount: state.pollCount ?? 0 };
       } catch (error) {
-        if (error instanceof ConductorRefusal && error.status === 404) return undefined;
+        if (error instanceof ConductorRefusal && error.status === 404 && error.isConductors) return undefined;
         throw error;
       }
     },
@@ -134,6 +156,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
       const { createdBy, workflowDefinition } = workflow.parse(await read('a look at a workflow', path));
       return { createdBy: createdBy ?? undefined, ownerEmail: workflowDefinition?.ownerEmail ?? undefined };
     },
-    close: () => pool.close(),
+    // Whatever is still open has been given up by then.
+    close: () => pool.destroy(),
   };
 }

@@ -6,6 +6,8 @@ import { createBackOff } from './back-off.ts';
 import { mayBeAcceptedLater } from './conductor.ts';
 import type { ConductorSession } from './session.ts';
 
+const ANSWER_TIMEOUT_MS = 5_000;
+
 /** What workflow authors commonly call their tasks; a task is protected by the definition of its name, not of its type. */
 const COMMON_NAMES = [
   'LLM_TEXT_COMPLETE',
@@ -37,7 +39,7 @@ export async function registerTaskDefinitions(parts: TaskDefinitionParts, signal
   while (!signal.aborted) {
     try {
       const registering = session.metadata().then((metadata) => registerMissing(metadata, names));
-      const registered = await Promise.race([registering, aborted]);
+      const registered = await Promise.race([registering, aborted, late(ANSWER_TIMEOUT_MS)]);
       if (registered.length > 0) log.info({ names: registered }, 'Task definitions registered');
       return;
     } catch (error) {
@@ -53,6 +55,13 @@ export async function registerTaskDefinitions(parts: TaskDefinitionParts, signal
       await backOff.wait(signal);
     }
   }
+}
+
+/** Rejects after a time; the SDK would go on trying for minutes without a word. */
+function late(ms: number): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${ms / 1_000} s`)), ms).unref();
+  });
 }
 
 async function registerMissing(metadata: MetadataClient, names: readonly string[]): Promise<string[]> {

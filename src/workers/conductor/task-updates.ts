@@ -9,6 +9,10 @@ import type { PolledTask } from './polled-task.ts';
 
 /** A heartbeat goes out when this part of the response timeout has passed. */
 const HEARTBEAT_AT = 0.7;
+/** A heartbeat whose answer is later than this, or than the response timeout, is of unknown fate. */
+const HEARTBEAT_ANSWER_MS = 5_000;
+/** One that did not arrive is sent again after this part: what is left of the time must do for it. */
+const HEARTBEAT_AGAIN_AT = 0.1;
 /** Node runs a longer timer at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** After an outcome that followed a heartbeat of unknown fate, Conductor is asked once whether it holds. */
@@ -37,6 +41,7 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
   const named = log.child({ taskId: task.taskId, workflowId: task.workflowInstanceId });
   let beating: Promise<void> | undefined;
   let fateUnknown = false;
+  let lastBeatArrived = true;
   let timer: NodeJS.Timeout | undefined;
 
   function schedule(): void {
@@ -48,7 +53,7 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
           if (timer !== undefined) schedule();
         });
       },
-      Math.min(task.responseTimeoutMs * HEARTBEAT_AT, LONGEST_TIMER_MS),
+      Math.min(task.responseTimeoutMs * (lastBeatArrived ? HEARTBEAT_AT : HEARTBEAT_AGAIN_AT), LONGEST_TIMER_MS),
     );
   }
 
@@ -61,8 +66,10 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
       extendLease: true,
     };
     try {
-      await conductor.update(heartbeat);
+      await conductor.update(heartbeat, Math.max(task.responseTimeoutMs, HEARTBEAT_ANSWER_MS));
+      lastBeatArrived = true;
     } catch (error) {
+      lastBeatArrived = false;
       // A gateway that answers for Conductor knows no more than a lost connection.
       const isKnown = error instanceof ConductorRefusal && error.status < 500 && error.status !== 408;
       if (!isKnown) fateUnknown = true;
@@ -88,7 +95,7 @@ export function startUpdates(task: PolledTask, { conductor, workerId, log, giveU
     let sending = outcome;
     for (;;) {
       try {
-        await conductor.update(toTaskResult(task, workerId, sending));
+        await conductor.update(toTaskResult(task, workerId, sending), undefined, giveUp);
         if (backOff.failures > 0) named.info('Conductor took the outcome of a task after all');
         return true;
       } catch (error) {

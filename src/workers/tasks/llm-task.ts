@@ -7,14 +7,14 @@ import type { BedrockAnswer, BedrockCall, TokenCounts } from '../../integrations
 import type { Lanes } from '../../integrations/lanes.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { laneLimits, laneOf, type ResolvedModel, withLife } from '../../integrations/resolve.ts';
-import type { SubjectAnswer } from '../../rbac/task-subject.ts';
 import type { DenialRecorder } from '../../telemetry/denials.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { ConductorRefusal } from '../conductor/conductor.ts';
 import type { Outcome } from '../conductor/outcome.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
 import { findModel } from './model-lookup.ts';
 import { type AccessMode, createTaskPermission, type TaskPermission } from './permission.ts';
-import type { SubjectFinder } from './subject-source.ts';
+import type { SubjectByRecords, SubjectFinder } from './subject-source.ts';
 import { blameDefaults, readNames } from './task-inputs.ts';
 
 /** How one task type turns a task into a call and the answer into an output. Both throw ServiceErrors. */
@@ -58,6 +58,11 @@ export interface LlmTaskParts {
   readonly log: Logger;
 }
 
+/** Conductor itself will never say: the workflow is gone, or not ours to see. */
+function isFinal(error: unknown): boolean {
+  return error instanceof ConductorRefusal && error.isConductors && (error.status === 403 || !error.worthRepeating);
+}
+
 /** How long a task stays away that came while nothing could be decided, in seconds. */
 const UNDECIDED_SECONDS = 5;
 
@@ -73,8 +78,8 @@ interface Prepared {
 
 /**
  * A task's way: input → subject → decision → integration, model, prompt → lane → Bedrock → output. What was decided
- * before the lane is decided again after it wherever the catalog has changed meanwhile, so that a right revoked while a
- * task waited stops it.
+ * before the lane, the subject included, is decided again after it wherever the catalog has changed meanwhile, so that a
+ * right revoked while a task waited stops it.
  */
 export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): TaskHandler {
   const { catalog, lanes, clients, metrics, log } = parts;
@@ -88,12 +93,14 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       );
     }
     const names = readNames(task.input);
-    const subject = parts.mode === 'off' ? undefined : await subjectOf(task);
-    const permission = createTaskPermission({ task, mode: parts.mode, subject, denials: parts.denials });
+    const subjectBy = parts.mode === 'off' ? undefined : await subjectOf(task);
+    const recorded = new Set<string>();
 
     function prepare(): Prepared {
       if (!parts.mayDecide()) throw new Undecided();
       const snapshot = catalog();
+      const subject = subjectBy?.(snapshot);
+      const permission = createTaskPermission({ task, mode: parts.mode, subject, denials: parts.denials, recorded });
       const model = findModel(snapshot, permission, names);
       try {
         return { snapshot, model, plan: kind.plan({ task, model, snapshot, permission }) };
@@ -124,10 +131,15 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
   }
 
   /** Conductor is asked who started a workflow; while it does not say, the task goes back rather than spend a retry. */
-  async function subjectOf(task: PolledTask): Promise<SubjectAnswer> {
+  async function subjectOf(task: PolledTask): Promise<SubjectByRecords> {
     try {
-      return await parts.subjects.of(task, catalog);
+      return await parts.subjects.of(task);
     } catch (error) {
+      if (isFinal(error))
+        throw new ServiceError(
+          'SUBJECT_UNKNOWN',
+          `Conductor does not say who started the workflow: ${messageOf(error)}`,
+        );
       log.warn(
         { reason: messageOf(error), workflowId: task.workflowInstanceId },
         'Conductor does not say who started a workflow',

@@ -24,9 +24,10 @@ export function createTaskPermission(parts: {
   /** Undefined where the mode is off: nobody is asked for. */
   readonly subject: SubjectAnswer | undefined;
   readonly denials: DenialRecorder;
+  /** What is on record already, kept over all decisions about one task. Default: nothing. */
+  readonly recorded?: Set<string>;
 }): TaskPermission {
-  const { task, mode, subject, denials } = parts;
-  const recorded = new Set<string>();
+  const { task, mode, subject, denials, recorded = new Set<string>() } = parts;
 
   function refuse(target: Target, missing: string, error: ServiceError): void {
     if (mode === 'off') return;

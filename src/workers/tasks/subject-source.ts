@@ -4,9 +4,12 @@ import { type SubjectAnswer, type SubjectSource, subjectOf } from '../../rbac/ta
 import type { Conductor, WorkflowOrigin } from '../conductor/conductor.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
 
+/** Whom a task runs for, by the records of one moment: what Conductor knows of its workflow never changes. */
+export type SubjectByRecords = (snapshot: Snapshot) => SubjectAnswer;
+
 export interface SubjectFinder {
-  /** For whom a task runs. Rejects when Conductor has to be asked and does not answer. */
-  of(task: PolledTask, snapshot: () => Snapshot): Promise<SubjectAnswer>;
+  /** Rejects when Conductor has to be asked and does not answer. */
+  of(task: PolledTask): Promise<SubjectByRecords>;
 }
 
 /** Workflows whose origin is remembered; it never changes. */
@@ -20,10 +23,9 @@ export function createSubjectFinder({
   readonly sources: readonly SubjectSource[];
   readonly conductor: Pick<Conductor, 'workflowOrigin'>;
   /** Whether we prove ourselves to Conductor. Where nobody does, `createdBy` proves nothing and is not asked for. */
-  readonly authenticated: boolean;
+  readonly authenticated: () => Promise<boolean>;
 }): SubjectFinder {
-  const trusted = sources.filter((source) => source !== 'creator' || authenticated);
-  const asksConductor = trusted.some((source) => source === 'creator' || source === 'owner');
+  const asksConductor = sources.some((source) => source === 'creator' || source === 'owner');
   const origins = new LRUCache<string, Promise<WorkflowOrigin>>({ max: REMEMBERED });
 
   function originOf(workflowId: string): Promise<WorkflowOrigin> {
@@ -36,22 +38,23 @@ export function createSubjectFinder({
   }
 
   return {
-    async of(task, snapshot) {
+    async of(task) {
       const token = task.input['accessToken'];
       const hasToken = token !== undefined && token !== null;
-      const decidedByToken = hasToken && trusted[0] === 'token';
-      const origin = asksConductor && !decidedByToken ? await originOf(task.workflowInstanceId) : undefined;
-      return subjectOf(
-        trusted,
-        {
-          workflowType: task.workflowType,
-          hasToken,
-          // An owner's address is asked for only where chosen: `sources` decides, not what Conductor happens to tell.
-          createdBy: origin?.createdBy,
-          ownerEmail: origin?.ownerEmail,
-        },
-        snapshot().applications(),
-      );
+      if (!asksConductor || (hasToken && sources[0] === 'token')) return judgedBy(sources, task, hasToken, {});
+      const trusted = (await authenticated()) ? sources : sources.filter((source) => source !== 'creator');
+      const asks = trusted.some((source) => source === 'creator' || source === 'owner');
+      return judgedBy(trusted, task, hasToken, asks ? await originOf(task.workflowInstanceId) : {});
     },
   };
+}
+
+function judgedBy(
+  sources: readonly SubjectSource[],
+  { workflowType }: PolledTask,
+  hasToken: boolean,
+  origin: Partial<WorkflowOrigin>,
+): SubjectByRecords {
+  // An owner's address counts only where chosen: `sources` decides, not what Conductor happens to tell.
+  return (snapshot) => subjectOf(sources, { workflowType, hasToken, ...origin }, snapshot.applications());
 }

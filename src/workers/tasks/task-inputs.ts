@@ -7,13 +7,23 @@ import { describeFaults, didYouMean, parseValue } from '../../parsing.ts';
 export type TaskInput = Readonly<Record<string, unknown>>;
 
 /** Numbers may come as text, since a workflow's own inputs are often typed into a form. */
-export const number = z.union([
-  z.number(),
-  z
-    .string()
-    .regex(/^\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/, 'a number')
-    .transform(Number),
-]);
+export const number = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .regex(/^\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/, 'a number')
+      .transform(Number),
+  ],
+  { error: 'a number' },
+);
+
+/** A name as a record can have it: it goes into reasons, logs and the stream of denials. */
+const plainName = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^\P{Cc}*$/u, 'a name has no control characters');
 
 /** Inputs that every LLM task has. */
 const common = {
@@ -24,7 +34,7 @@ const common = {
 
 export const textCompleteInput = z.object({
   ...common,
-  promptName: z.string().min(1).optional(),
+  promptName: plainName.optional(),
   promptVersion: number.pipe(z.number().int().min(1)).optional(),
   promptVariables: z.record(z.string(), z.unknown()).optional(),
   prompt: z.string().optional(),
@@ -37,8 +47,12 @@ export const textCompleteInput = z.object({
   presencePenalty: number.optional(),
   seed: number.optional(),
   maxResults: number.optional(),
-  stopWords: z.union([z.array(z.string()), z.string().transform((word) => [word])]).optional(),
-  jsonOutput: z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')]).optional(),
+  stopWords: z
+    .union([z.array(z.string()), z.string().transform((word) => [word])], { error: 'a text or a list of texts' })
+    .optional(),
+  jsonOutput: z
+    .union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')], { error: 'true or false' })
+    .optional(),
 });
 
 export const generateEmbeddingsInput = z.object({
@@ -46,6 +60,8 @@ export const generateEmbeddingsInput = z.object({
   text: z.string().min(1, 'is empty: there is nothing to embed'),
   dimensions: number.optional(),
   inputType: z.enum(['search_document', 'search_query', 'classification', 'clustering']).optional(),
+  /** Refused rather than answered in another form than was asked for. */
+  embeddingTypes: z.undefined({ error: 'this version gives float vectors only' }).optional(),
 });
 
 const names = z.object(common);
@@ -77,12 +93,18 @@ export function readInput<T>(
   const filled = { ...withoutNulls(defaults), ...given };
   const read = parseValue(filled, schema);
   if (!read.ok) throw invalidInput(read.faults);
-  const unread = Object.keys(given).filter((key) => !known.includes(key) && !key.startsWith('_'));
+  const unread = Object.keys(given)
+    .filter((key) => !known.includes(key) && !key.startsWith('_'))
+    .slice(0, NOTES_AT_MOST)
+    .map((key) => key.slice(0, 100));
   return {
     value: read.value,
     notes: unread.map((key) => `The input "${key}" is not known and was not used.${didYouMean(key, known)}`),
   };
 }
+
+/** A slip or two is worth a note; a thousand are something else. */
+const NOTES_AT_MOST = 10;
 
 /** An INPUT_INVALID about a value that the task never gave is the model's record's fault: said so, with its place. */
 export function blameDefaults(error: unknown, input: TaskInput, defaults: TaskInput, model: string): unknown {

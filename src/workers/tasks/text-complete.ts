@@ -91,8 +91,7 @@ export const textComplete: LlmTaskKind = {
 
 /** The JSON in a model's answer, which may stand in a fenced block. */
 function parseJsonText(text: string, name: string): unknown {
-  const fenced = /```(?:json)?\s*\n?([\s\S]*?)```/i.exec(text)?.[1];
-  for (const candidate of [text, fenced]) {
+  for (const candidate of [text, fencedBlock(text)]) {
     if (candidate === undefined) continue;
     try {
       return JSON.parse(candidate);
@@ -103,4 +102,10 @@ function parseJsonText(text: string, name: string): unknown {
   throw new ServiceError('OUTPUT_NOT_JSON', `jsonOutput: ${name} did not answer with JSON; ask for it in the prompt`, {
     field: 'jsonOutput',
   });
+}
+
+/** What stands in the first fenced block, without the language's name. */
+function fencedBlock(text: string): string | undefined {
+  const [, block] = text.split('```', 3);
+  return block?.replace(/^json/i, '');
 }

@@ -75,8 +75,17 @@ describe('an error of AWS', () => {
   });
 
   it('that is ours already stays as it is', () => {
-    const ours = new ServiceError('SECRET_UNAVAILABLE', 'x');
+    const ours = new ServiceError('MODEL_TIMEOUT', 'x');
     expect(asServiceError(ours, PLACE)).toBe(ours);
+  });
+
+  it('that is about a secret says of which integration', () => {
+    const ours = new ServiceError('SECRET_UNAVAILABLE', 'configuration.api_key: x', { field: 'configuration.api_key' });
+    expect(asServiceError(ours, PLACE)).toMatchObject({
+      code: 'SECRET_UNAVAILABLE',
+      field: 'configuration.api_key',
+      message: `The record of the integration ${PLACE.integration}, configuration.api_key: x`,
+    });
   });
 
   it.each([['text'], [undefined], [null], [42]])('may be anything thrown: %j', (thrown) => {

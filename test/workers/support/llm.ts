@@ -120,7 +120,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     subjects: createSubjectFinder({
       sources: options.sources ?? ['token', 'application'],
       conductor: { workflowOrigin: async () => ({ createdBy: undefined, ownerEmail: undefined }) },
-      authenticated: false,
+      authenticated: async () => false,
     }),
     mode: options.mode ?? 'enforce',
     denials: { record: (denial) => void denied.push(denial), flush: async () => undefined },

@@ -73,6 +73,8 @@ export interface StubConductor extends AsyncDisposable {
   holdMs: number;
   add(queue: string, fields?: Record<string, unknown>): string;
   waitingIn(queue: string): number;
+  /** Puts a task into its queue once more, whatever its status. */
+  queueAgain(queue: string, taskId: string): void;
   workflows: Map<string, unknown>;
   definitions: Map<string, Record<string, unknown>>;
 }
@@ -229,6 +231,9 @@ export async function startStubConductor(): Promise<StubConductor> {
       tasks.set(taskId, { taskId, queue, status: 'SCHEDULED', workerId: undefined, pollCount: 0, fields });
       queues.set(queue, [...(queues.get(queue) ?? []), taskId]);
       return taskId;
+    },
+    queueAgain(queue, taskId) {
+      queues.set(queue, [...(queues.get(queue) ?? []), taskId]);
     },
     waitingIn: (queue) => queues.get(queue)?.length ?? 0,
     async [Symbol.asyncDispose]() {

@@ -38,6 +38,17 @@ describe('a task that waits in a lane', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('is stopped at its dispatch where its application no longer claims its workflow', async () => {
+    const { run, sent, change, world, first, open } = await busyLane();
+    const second = run({ prompt: 'second' });
+    await sleep(10);
+    await change({ ...world, applications: { claims: { workflows: ['other_*'] } } });
+    open();
+    expect((await first).kind).toBe('complete');
+    expect(await second).toMatchObject({ kind: 'fail', error: { code: 'SUBJECT_UNKNOWN' } });
+    expect(sent).toHaveLength(1);
+  });
+
   it('goes out under the records as they are at its dispatch', async () => {
     const { run, sent, change, world, first, open } = await busyLane();
     const second = run({ prompt: 'second' });

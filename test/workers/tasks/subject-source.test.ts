@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Snapshot } from '../../../src/catalog/snapshot.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import type { WorkflowOrigin } from '../../../src/workers/conductor/conductor.ts';
+import type { PolledTask } from '../../../src/workers/conductor/polled-task.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
 import { polled } from '../support/harness.ts';
 import { snapshotOf, WORLD } from '../support/llm.ts';
@@ -11,9 +13,9 @@ beforeEach(() => {
 });
 
 function finder(sources: readonly SubjectSource[], origin: Partial<WorkflowOrigin> | Error, authenticated = true) {
-  return createSubjectFinder({
+  const { of } = createSubjectFinder({
     sources,
-    authenticated,
+    authenticated: async () => authenticated,
     conductor: {
       async workflowOrigin(workflowId) {
         asked.push(workflowId);
@@ -22,6 +24,7 @@ function finder(sources: readonly SubjectSource[], origin: Partial<WorkflowOrigi
       },
     },
   });
+  return { of: async (task: PolledTask, world: () => Snapshot) => (await of(task))(world()) };
 }
 
 const snapshot = await snapshotOf(WORLD);
