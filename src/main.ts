@@ -5,6 +5,7 @@ import type { Snapshot } from './catalog/snapshot.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
 import { runCan } from './commands/can.ts';
 import { checkConductor } from './commands/check/conductor.ts';
+import type { Finding } from './commands/check/finding.ts';
 import { checkRecords } from './commands/check/records.ts';
 import { checkCredentials, checkRedis } from './commands/check/surroundings.ts';
 import { reportFindings } from './commands/check.ts';
@@ -86,8 +87,17 @@ export async function runCheckCommand({
           checkCredentials({ snapshot, names, secrets, log }),
         ]);
     session.close();
-    return reportFindings([...checkRecords(snapshot, names, new Date()), ...outside.flat()], terminal);
+    return reportFindings(
+      [...checkMode(config), ...checkRecords(snapshot, names, new Date()), ...outside.flat()],
+      terminal,
+    );
   });
+}
+
+function checkMode({ access: { mode } }: Config): Finding[] {
+  if (mode === 'enforce') return [];
+  const message = `is ${mode}: tasks run whatever the grants say`;
+  return [{ severity: 'warning', key: 'environment', field: 'RBAC_MODE', message }];
 }
 
 /** The longest `maxDeferralSeconds` of any model, in seconds; the default where there is none. */

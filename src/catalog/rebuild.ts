@@ -6,6 +6,8 @@ import type { SnapshotParts } from './snapshot.ts';
 
 /** Records parsed before the event loop gets its turn. */
 const PARSES_PER_TURN = 500;
+/** Unchanged ones, which are only looked up. */
+const KEPT_PER_TURN = 5_000;
 
 /**
  * The parts of a snapshot with some keys' contents replaced. Records whose text has not changed keep their identity
@@ -66,6 +68,7 @@ async function readEntries<T>(
     if (old?.raw === raw) {
       entries.set(field, old);
       kept += 1;
+      if (kept % KEPT_PER_TURN === 0) await setImmediate();
     } else {
       entries.set(field, read(field, raw));
       await turn();

@@ -83,10 +83,13 @@ export class Snapshot implements AccessWorld {
     return found(this.lookup('applications', id));
   }
 
-  /** Every readable application with its id. */
-  *applications(): Iterable<readonly [string, Application]> {
-    for (const [id, entry] of this.parts.tables.applications) {
-      if (entry.lookup.kind === 'found') yield [id, entry.lookup.record];
+  /**
+   * Every application with its id and the patterns of its workflows. One whose record cannot be read still claims its
+   * workflows, as far as the patterns can be made out: else a broken record would turn a task over to another application.
+   */
+  *applications(): Iterable<readonly [string, Pick<Application, 'workflows'>]> {
+    for (const [id, { raw, lookup }] of this.parts.tables.applications) {
+      yield [id, lookup.kind === 'found' ? lookup.record : { workflows: patternsIn(raw) }];
     }
   }
 
@@ -127,6 +130,15 @@ export class Snapshot implements AccessWorld {
     yield* this.parts.keyFaults.values();
     for (const table of Object.values(this.parts.tables)) yield* faultsIn(table);
     for (const grants of this.parts.grants.values()) yield* faultsIn(grants);
+  }
+}
+
+function patternsIn(raw: string): string[] {
+  try {
+    const { workflows } = JSON.parse(raw) as { workflows?: unknown };
+    return Array.isArray(workflows) ? workflows.filter((pattern) => typeof pattern === 'string') : [];
+  } catch {
+    return [];
   }
 }
 

@@ -73,7 +73,10 @@ class ManifestReader {
       const loose = document.errors.length > 0 ? [] : looseAliases(document);
       // Without its name: a secret that begins with a * is read as an alias.
       for (const offset of loose) this.#fault(file, at(offset), 'a *alias has no &anchor before it; quote plain text');
-      if (document.errors.length > 0 || loose.length > 0) continue;
+      // A tag such as !env, which the library warns of and drops: what was meant would be taken as plain text.
+      for (const warning of document.warnings)
+        this.#fault(file, at(warning.pos[0]), 'a !tag means nothing here; write the text itself');
+      if (document.errors.length > 0 || loose.length > 0 || document.warnings.length > 0) continue;
       const root = document.contents;
       if (isEmpty(root)) continue;
       if (!isMap(root)) {

@@ -36,7 +36,7 @@ export type SubjectAnswer =
 export function subjectOf(
   sources: readonly SubjectSource[],
   origin: TaskOrigin,
-  applications: Iterable<readonly [string, Application]>,
+  applications: Iterable<readonly [string, Pick<Application, 'workflows'>]>,
 ): SubjectAnswer {
   for (const source of sources) {
     switch (source) {

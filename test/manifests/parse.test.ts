@@ -21,6 +21,17 @@ grants:
 `;
 
 describe('a manifest', () => {
+  it('with a !tag is refused: what was meant would be taken as plain text', () => {
+    expect(faultsOf('integrations:\n  p:\n    configuration: { api_key: !env SECRET_NAME }\n')).toEqual([
+      'a.yaml:3: a !tag means nothing here; write the text itself',
+    ]);
+  });
+
+  it('keeps names that look like numbers as they are written', () => {
+    const { wanted } = read('groups: { 007: {}, 1.10: {}, 0x1F: {} }');
+    expect([...(wanted.records.get('groups')?.keys() ?? [])]).toEqual(['007', '1.10', '0x1F']);
+  });
+
   it('as the contract shows it is understood without a fault', () => {
     const { wanted, faults } = read(CONTRACT);
     expect(faults).toEqual([]);

@@ -55,22 +55,23 @@ describe('a stop', () => {
 
   it('tells waiting tasks at once, breaks off running ones when the drain time is over, and gives both back', async () => {
     const [waits, runs] = [stub.add(A, { inputData: { waits: true } }), stub.add(A)];
-    const at: Record<string, number> = {};
+    const told: [string, boolean][] = [];
     let started = 0;
     await using loop = startLoop(stub, {
       async handler({ task, waiting, running }) {
         started += 1;
         const signal = task.input['waits'] === true ? waiting : running;
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
-        at[task.taskId] = performance.now();
+        told.push([task.taskId, running.aborted]);
         return { kind: 'give-back', afterSeconds: 1 };
       },
     });
     await until(() => started === 2);
-    const begin = performance.now();
     expect(await loop.stop(200)).toBe(true);
-    expect((at[waits] ?? 0) - begin).toBeLessThan(150);
-    expect((at[runs] ?? 0) - begin).toBeGreaterThanOrEqual(190);
+    expect(told).toEqual([
+      [waits, false],
+      [runs, true],
+    ]);
     expect([statusOf(waits), statusOf(runs)]).toEqual(['SCHEDULED', 'SCHEDULED']);
     expect(stub.offences).toEqual([]);
   });
@@ -79,9 +80,8 @@ describe('a stop', () => {
     stub.holdMs = 5_000;
     await using loop = startLoop(stub, {});
     await until(() => stub.polls.length === 1);
-    const begin = performance.now();
+    // Were it to wait for the drain time, the test would end before it.
     expect(await loop.stop(10_000)).toBe(true);
-    expect(performance.now() - begin).toBeLessThan(2_000);
     expect(stub.polls.every(({ timeoutMs }) => timeoutMs <= 5_000)).toBe(true);
   });
 
@@ -89,9 +89,8 @@ describe('a stop', () => {
     stub.on.poll = () => ({ status: 500 });
     await using loop = startLoop(stub, {});
     await until(() => stub.polls.length === 3, 4_000);
-    const begin = performance.now();
+    // Were it to wait for the drain time, the test would end before it.
     expect(await loop.stop(10_000)).toBe(true);
-    expect(performance.now() - begin).toBeLessThan(300);
   });
 
   it('before every slot is free leaves no slot taken', async () => {
