@@ -12,6 +12,7 @@ import { reportFindings } from './commands/check.ts';
 import type { Terminal } from './commands/terminal.ts';
 import { type Config, parseConfig } from './config.ts';
 import { messageOf, ServiceError } from './errors.ts';
+import { inTime } from './in-time.ts';
 import { modelRecord } from './integrations/model.ts';
 import { openCluster, openRedis } from './redis/connect.ts';
 import { keyNames } from './redis/keys.ts';
@@ -156,17 +157,6 @@ function refusedByRedis(error: unknown): unknown {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-
-async function inTime(opening: Promise<unknown>, ms: number): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${ms / 1_000} s`)), ms);
-  opening.catch(() => undefined);
-  try {
-    await Promise.race([opening, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** Node gathers what went wrong with several addresses in an error without words of its own. */
 function describeNetworkError(error: unknown): string {

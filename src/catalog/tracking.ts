@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
+import { inTime } from '../in-time.ts';
 import type { KeyNames } from '../redis/keys.ts';
 
 const RETRY_MS = 1_000;
@@ -78,12 +79,8 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
     if (redis.status !== 'ready' || ears.status !== 'ready' || pinging) return;
     pinging = true;
     const asked = attempt;
-    let late: NodeJS.Timeout | undefined;
     try {
-      const silence = new Promise<never>((_, reject) => {
-        late = setTimeout(() => reject(new Error('no sign of life')), LIFE_TIMEOUT_MS);
-      });
-      await Promise.race([Promise.all([redis.ping(), ears.ping()]), silence]);
+      await inTime(Promise.all([redis.ping(), ears.ping()]), LIFE_TIMEOUT_MS);
       if (silent && asked === attempt) void setUp();
       silent = false;
     } catch (error) {
@@ -93,7 +90,6 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
       }
       silent = true;
     } finally {
-      clearTimeout(late);
       pinging = false;
     }
   }

@@ -2,6 +2,7 @@ import type { MetadataClient } from '@io-orkes/conductor-javascript';
 import { z } from 'zod';
 import type { ServedType } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
+import { inTime } from '../../in-time.ts';
 import type { Finding } from './finding.ts';
 
 const TIMEOUTS = ['pollTimeoutSeconds', 'timeoutSeconds', 'totalTimeoutSeconds'] as const;
@@ -31,7 +32,7 @@ export async function checkConductor(
   longestDeferral: number,
 ): Promise<Finding[]> {
   try {
-    const [definitions, workflows] = await inTime(definitionsOf(metadata));
+    const [definitions, workflows] = await inTime(definitionsOf(metadata), ANSWER_TIMEOUT_MS);
     const byName = new Map(definitions.map((definition) => [definition.name, definition]));
     const queues = new Set(served.map(({ queue }) => queue));
     const findings: Finding[] = [];
@@ -66,17 +67,6 @@ async function definitionsOf(metadata: () => Promise<MetadataClient>) {
   // The SDK hands on whatever came, be it a proxy's page.
   if (!answers.every(Array.isArray)) throw new Error('the answer is not a list of definitions; is it a Conductor?');
   return answers;
-}
-
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const seconds = ANSWER_TIMEOUT_MS / 1_000;
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${seconds} s`)), ANSWER_TIMEOUT_MS);
-  try {
-    return await Promise.race([answer, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function shortTimeouts(

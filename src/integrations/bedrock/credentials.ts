@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { messageOf, ServiceError } from '../../errors.ts';
+import { inTime } from '../../in-time.ts';
 import { withoutIdentifiers } from './errors.ts';
 
 /** What a request is signed with. Without `expiration` it holds until somebody revokes it. */
@@ -46,7 +47,8 @@ export function refreshingCredentials(parts: CredentialsParts): CredentialsSourc
   let notBefore = 0;
 
   function refresh(): Promise<AwsCredentials> {
-    refreshing ??= inTime(load())
+    // A source that never answers must not hold up those that ask after it has recovered.
+    refreshing ??= inTime(load(), LOAD_TIMEOUT_MS, tooLate)
       .then(
         (credentials) => {
           current = { credentials, obtainedAt: now(), obtainedAtTick: tick() };
@@ -92,16 +94,6 @@ export function refreshingCredentials(parts: CredentialsParts): CredentialsSourc
   };
 }
 
-/** A source that never answers must not hold up those that ask after it has recovered. */
-async function inTime<T>(loading: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new ServiceError('BEDROCK_UNAVAILABLE', 'AWS gave no credentials within 30 s')),
-    LOAD_TIMEOUT_MS,
-  );
-  try {
-    return await Promise.race([loading, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function tooLate(): ServiceError {
+  return new ServiceError('BEDROCK_UNAVAILABLE', `AWS gave no credentials within ${LOAD_TIMEOUT_MS / 1_000} s`);
 }

@@ -2,6 +2,7 @@ import type { MetadataClient, TaskDef } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
 import type { ServedType } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
+import { inTime } from '../../in-time.ts';
 import { createBackOff } from './back-off.ts';
 import { mayBeAcceptedLater } from './conductor.ts';
 import type { ConductorSession } from './session.ts';
@@ -39,7 +40,7 @@ export async function registerTaskDefinitions(parts: TaskDefinitionParts, signal
   while (!signal.aborted) {
     try {
       const registering = session.metadata().then((metadata) => registerMissing(metadata, names));
-      const registered = await Promise.race([registering, aborted, late(ANSWER_TIMEOUT_MS)]);
+      const registered = await inTime(Promise.race([registering, aborted]), ANSWER_TIMEOUT_MS);
       if (registered.length > 0) log.info({ names: registered }, 'Task definitions registered');
       return;
     } catch (error) {
@@ -55,13 +56,6 @@ export async function registerTaskDefinitions(parts: TaskDefinitionParts, signal
       await backOff.wait(signal);
     }
   }
-}
-
-/** Rejects after a time; the SDK would go on trying for minutes without a word. */
-function late(ms: number): Promise<never> {
-  return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`no answer within ${ms / 1_000} s`)), ms).unref();
-  });
 }
 
 async function registerMissing(metadata: MetadataClient, names: readonly string[]): Promise<string[]> {
