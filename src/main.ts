@@ -127,7 +127,8 @@ async function withRedis<T>(use: (redis: Redis | Cluster, config: Config) => Pro
   });
   try {
     await inTime(redis.connect(), CONNECT_TIMEOUT_MS);
-    if (reason !== undefined) throw reason;
+    // One dead node among several is an event, too; only a connection that was given up is a failure.
+    if (redis.status !== 'ready') throw reason;
   } catch (error) {
     redis.disconnect();
     throw unreachableRedis(config, reason ?? error);

@@ -4,8 +4,6 @@ import { z } from 'zod';
 export type IntegrationName = string & { readonly __brand: 'IntegrationName' };
 /** A model's name within its integration, as in `cohere.embed-v4:0`; it may hold colons, spaces never. */
 export type ModelName = string & { readonly __brand: 'ModelName' };
-/** `integration:model`, the field under which Redis holds a model; split on the first colon. */
-export type QualifiedModel = string & { readonly __brand: 'QualifiedModel' };
 
 const INTEGRATION_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 const MODEL_NAME = /^[!-~]{1,2048}$/;
@@ -20,10 +18,6 @@ export const modelName = z
   .string()
   .regex(MODEL_NAME, 'a model name has no spaces and at least one character')
   .transform((text) => text as ModelName);
-
-export function qualify(integration: IntegrationName, model: ModelName): QualifiedModel {
-  return `${integration}:${model}` as QualifiedModel;
-}
 
 /** `provider:model` into its parts; undefined when either is missing or malformed. */
 export function splitQualified(text: string): { integration: IntegrationName; model: ModelName } | undefined {

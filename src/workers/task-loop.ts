@@ -51,7 +51,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   const answered = new Map<string, boolean>();
   /** Types whose last poll brought tasks. */
   const busy = new Set<string>();
-  /** Tasks from their poll until Conductor has their outcome. */
+  /** Tasks from their poll until Conductor has their answer, or they are given back. */
   const held = new Set<string>();
   const backlog = createBacklog(OUTCOMES_WAITING_AT_MOST);
   let allHandedOver = true;
@@ -116,6 +116,8 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       backlog.enter();
       slots.release(1);
     });
+    // Given back, it may come again before Conductor's answer does, and is then to be run.
+    if (outcome.kind === 'give-back') held.delete(task.taskId);
     const code = outcome.kind === 'fail' ? outcome.error.code : '';
     metrics.taskEnded({ type, outcome: outcome.kind, code }, (performance.now() - startedAt) / 1_000);
     log.debug(

@@ -43,3 +43,19 @@ it('runs a task once that Conductor sends twice while it is held', async () => {
   expect(runs).toBe(1);
   expect(loop.slots.used).toBeLessThanOrEqual(4);
 });
+
+it('runs a task that comes again before the answer to its give-back does', async () => {
+  const taskId = stub.add(QUEUE);
+  let runs = 0;
+  stub.on.update = ({ status }) => (status === 'IN_PROGRESS' ? { delayMs: 1_500 } : undefined);
+  await using _ = startLoop(stub, {
+    slots: 4,
+    async handler() {
+      runs += 1;
+      return runs === 1 ? { kind: 'give-back', afterSeconds: 1 } : { kind: 'complete', output: {} };
+    },
+  });
+  await until(() => stub.updates.length === 1);
+  stub.queueAgain(QUEUE, taskId);
+  await until(() => runs === 2);
+});

@@ -75,6 +75,13 @@ describe('an unusable environment', () => {
 });
 
 describe('a Redis that says no', () => {
+  it('to a database that it does not have is exit code 3: never another database', async () => {
+    await using here = await install();
+    const url = new URL(here.env['REDIS_URL'] ?? '');
+    const { code, stderr } = await here.run(['can', 'a', 'b'], { REDIS_URL: `redis://${url.host}/99` });
+    expect([code, stderr]).toEqual([3, expect.stringContaining('DB index is out of range')]);
+  });
+
   it('to a wrong password is exit code 3, and the password is not said', async () => {
     await using here = await install();
     const url = new URL(here.env['REDIS_URL'] ?? '');
