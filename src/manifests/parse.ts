@@ -121,7 +121,8 @@ class ManifestReader {
     const name = keyOf(pair);
     const line = at(rangeOf(pair.key));
     const badName = nameFault(kind, name);
-    if (badName !== undefined) return this.#fault(file, line, `${kind}.${name}: ${badName}`);
+    // A name that is none may be a line that lost its colon, secret and all.
+    if (badName !== undefined) return this.#fault(file, line, `${kind}.${shownName(name)}: ${badName}`);
     if (this.#saidTwice(file, line, `${kind}.${name}`)) return;
 
     const body = toPlain(pair.value, document) ?? {};
@@ -213,6 +214,13 @@ function yamlFault(message: string): string {
 function withoutValue(path: string): string {
   const steps = path.split('.').map((step) => (/^\w{1,20}$/.test(step) ? step : `${/^\w{0,8}/.exec(step)}…`));
   return steps.join('.');
+}
+
+/** A name that is none, as far as it can be no secret: to the first space or quote, and no long run of characters. */
+function shownName(name: string): string {
+  const [first = ''] = name.split(/[\s"'=]/);
+  const shown = first.replaceAll(/[^.:_-]{14,}/g, (run) => `${run.slice(0, 8)}…`);
+  return first === name ? shown : `${shown}…`;
 }
 
 /** Where aliases stand whose anchor does not exist: what they mean cannot be known. */

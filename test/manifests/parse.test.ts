@@ -238,6 +238,12 @@ describe('a secret', () => {
     expect(faults.join('\n')).not.toContain(SECRET);
   });
 
+  it('is not repeated where its line is taken for the name of a record', () => {
+    const faults = faultsOf(`integrations:\n  ? api_key "${SECRET}"\n`);
+    expect(faults).toEqual([expect.stringContaining('integrations.api_key…: the name is not usable')]);
+    expect(faults[0]).not.toContain(SECRET.slice(0, 10));
+  });
+
   it('is not repeated where it is taken for an alias', () => {
     const faults = faultsOf(manifest.replace(': wJ', ': *wJ'));
     expect(faults).toHaveLength(1);
