@@ -6,7 +6,7 @@ import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import type { Config, TaskType } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { createClients } from '../integrations/clients.ts';
-import { createLanes } from '../integrations/lanes.ts';
+import { createLanes } from '../integrations/lanes/lanes.ts';
 import { keyNames } from '../redis/keys.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';

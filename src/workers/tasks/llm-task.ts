@@ -4,7 +4,7 @@ import type { TaskType } from '../../config.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
 import type { Clients } from '../../integrations/clients.ts';
 import type { BedrockAnswer, BedrockCall, TokenCounts } from '../../integrations/codec.ts';
-import type { Lanes } from '../../integrations/lanes.ts';
+import type { Lanes } from '../../integrations/lanes/lanes.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { laneLimits, laneOf, type ResolvedModel, withLife } from '../../integrations/resolve.ts';
 import type { DenialRecorder } from '../../telemetry/denials.ts';

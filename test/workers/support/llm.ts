@@ -4,7 +4,7 @@ import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';
 import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
-import { createLanes } from '../../../src/integrations/lanes.ts';
+import { createLanes } from '../../../src/integrations/lanes/lanes.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { HASH_KINDS, type HashKind, keyNames } from '../../../src/redis/keys.ts';
 import type { Denial } from '../../../src/telemetry/denials.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLanes, type Lanes } from '../../src/integrations/lanes.ts';
+import { createLanes, type Lanes } from '../../../src/integrations/lanes/lanes.ts';
 
 const NEVER = new AbortController().signal;
 

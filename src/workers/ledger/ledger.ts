@@ -1,0 +1,43 @@
+import type { TaskResult } from '@io-orkes/conductor-javascript';
+import type { Ticket } from '../../integrations/lanes/lane-cluster.ts';
+
+/** What names one poll of one task. */
+export interface ClaimOfTask {
+  readonly taskId: string;
+  readonly workflowInstanceId: string;
+  readonly pollCount: number;
+}
+
+/** An answer of a model that Conductor has not confirmed, kept beyond the life of this process. */
+export interface KeptAnswer {
+  /** SHA-256 of the task's input, without its access token: another input is another question. */
+  readonly inputHash: string;
+  readonly result: Pick<TaskResult, 'status' | 'outputData' | 'reasonForIncompletion'>;
+}
+
+export type ClaimAnswer =
+  /** Ours: to be run. `ticket`: its place in a lane, where it waited before. */
+  | { readonly kind: 'ours'; readonly ticket: Ticket | undefined }
+  /** A later poll has it, or the same poll of another incarnation. */
+  | { readonly kind: 'taken' };
+
+/** What this worker holds, on record in Redis (`src/cluster/ledger-store.ts`), so that others take over when it dies. */
+export interface Ledger {
+  /** `WORKER_ID/random`: goes into every poll. A new one after this worker was declared dead (it was stopped for long). */
+  readonly incarnation: string;
+  /** False while Redis is away or this incarnation has not been heard for 8 s: no polls, no new calls. */
+  readonly alive: boolean;
+  /** One script for a whole poll; in the order of the tasks. Rejects when Redis does not answer: no call then, give back. */
+  claim(incarnation: string, tasks: readonly ClaimOfTask[]): Promise<readonly ClaimAnswer[]>;
+  /** For a task that Conductor says is ours although the ledger says otherwise (a rerun): the claim is written whatever stands there. */
+  claimByForce(incarnation: string, task: ClaimOfTask): Promise<void>;
+  /** Whether the claim is still ours: FAILED, give-back and heartbeat need it. Rejects when Redis does not answer. */
+  stillOurs(incarnation: string, task: ClaimOfTask): Promise<boolean>;
+  /** Conductor confirmed the outcome: off the ledger, in the background, with the next script. */
+  release(incarnation: string, task: ClaimOfTask): void;
+  /** Keeps an answer until Conductor has it. Rejects when Redis does not take it: memory is then the only copy. */
+  keepAnswer(taskId: string, answer: KeptAnswer): Promise<void>;
+  /** Conductor has the answer (`confirmed`), or the task was over: then it is kept for `forSeconds`, for a retry under a new id. */
+  answerDelivered(taskId: string, forSeconds: number): void;
+  answerOf(taskId: string): Promise<KeptAnswer | undefined>;
+}
