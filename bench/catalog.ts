@@ -16,7 +16,7 @@ const MODELS = 1_000;
  * figures may be below zero and are cut there), and from the moment a connection already open has the reply. Eight
  * catalogs of 1,000 models each, in this one process, share one event loop: a worker alone is faster.
  */
-export async function benchCatalog(): Promise<unknown> {
+export async function benchCatalog(): Promise<object> {
   const server = await startRedis();
   const names = keyNames('cohere:');
   const log = pino({ level: 'silent' });

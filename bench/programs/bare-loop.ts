@@ -1,6 +1,6 @@
 /** The floor: nothing but polls, calls and updates over one undici Pool. No decisions, no errors, no heartbeats, no stop. */
 import { Pool } from 'undici';
-import { embed } from './signed-call.ts';
+import { answer } from './signed-call.ts';
 
 const [, , server = '', queue = '', atOnce = '64'] = process.argv;
 const pool = new Pool(server, { connections: 128 });
@@ -21,11 +21,11 @@ async function json(method: 'GET' | 'POST', path: string, body?: unknown): Promi
 interface Task {
   readonly taskId: string;
   readonly workflowInstanceId: string;
-  readonly inputData: { readonly model: string; readonly text: string };
+  readonly inputData: Readonly<Record<string, unknown>>;
 }
 
 async function run({ taskId, workflowInstanceId, inputData }: Task): Promise<void> {
-  const result = await embed(inputData.model, inputData.text);
+  const outputData = await answer(inputData);
   free += 1;
   wake();
   await json('POST', '/api/tasks', {
@@ -33,7 +33,7 @@ async function run({ taskId, workflowInstanceId, inputData }: Task): Promise<voi
     workflowInstanceId,
     workerId: 'bare',
     status: 'COMPLETED',
-    outputData: { result },
+    outputData,
   });
 }
 

@@ -1,6 +1,6 @@
 /** The SDK's own worker loop with the settings that make it fastest. */
 import { createConductorClient, noopLogger, TaskManager } from '@io-orkes/conductor-javascript';
-import { embed } from './signed-call.ts';
+import { answer } from './signed-call.ts';
 
 const [, , server = '', queue = '', atOnce = '64'] = process.argv;
 const client = await createConductorClient({
@@ -16,7 +16,7 @@ const manager = new TaskManager(
       taskDefName: queue,
       execute: async ({ inputData }: { inputData?: Record<string, unknown> }) => ({
         status: 'COMPLETED' as const,
-        outputData: { result: await embed(String(inputData?.['model']), String(inputData?.['text'])) },
+        outputData: await answer(inputData ?? {}),
       }),
     },
   ],
