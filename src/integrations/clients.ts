@@ -23,7 +23,9 @@ export interface Clients {
 
 interface Kept {
   readonly client: BedrockClient;
-  /** What the client was made from; another means another client. */
+  /** What the client was made from, last seen as this object: records are immutable, so the same is unchanged. */
+  configuration: IntegrationConfiguration;
+  /** Another means another client. */
   readonly fingerprint: string;
   users: number;
   retired: boolean;
@@ -36,9 +38,13 @@ export function createClients({ secrets, log }: { secrets: SecretSources; log: L
   const conductorRole = refreshingCredentials({ load: loadFromDefaultChain, name: 'CONDUCTOR_ROLE', log });
 
   function obtain(integration: string, configuration: IntegrationConfiguration): Kept {
-    const fingerprint = JSON.stringify(configuration);
     const old = kept.get(integration);
-    if (old?.fingerprint === fingerprint) return old;
+    if (old?.configuration === configuration) return old;
+    const fingerprint = JSON.stringify(configuration);
+    if (old?.fingerprint === fingerprint) {
+      old.configuration = configuration;
+      return old;
+    }
     if (old !== undefined) retire(integration, old);
     const credentials: CredentialsSource =
       configuration.connectionType === 'CONDUCTOR_ROLE'
@@ -50,6 +56,7 @@ export function createClients({ secrets, log }: { secrets: SecretSources; log: L
           });
     const made = {
       client: createBedrockClient(configuration.region, credentials),
+      configuration,
       fingerprint,
       users: 0,
       retired: false,

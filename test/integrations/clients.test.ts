@@ -8,6 +8,7 @@ import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
 import type { BedrockClient } from '../../src/integrations/bedrock/client.ts';
 import { type Clients, createClients } from '../../src/integrations/clients.ts';
 import { type IntegrationConfiguration, integrationRecord } from '../../src/integrations/integration.ts';
+import { sendTwice } from './bedrock/support/send-twice.ts';
 
 const MODEL = 'cohere.embed-english-v3';
 
@@ -73,7 +74,7 @@ const external = (externalId: string | undefined, roleArn: string = ROLE.arn) =>
   configured({ connectionType: 'EXTERNAL_ROLE', roleArn, externalId });
 
 const embed = (client: BedrockClient) =>
-  client.send({
+  sendTwice(client, {
     place: { integration: 'prod', model: MODEL },
     modelId: MODEL,
     call: { operation: 'InvokeModel', body: { texts: ['hello'], input_type: 'search_document' } },

@@ -1,15 +1,10 @@
-import {
-  BedrockRuntimeClient,
-  ConverseCommand,
-  type ConverseCommandInput,
-  InvokeModelCommand,
-} from '@aws-sdk/client-bedrock-runtime';
-import { UndiciHttpHandler } from '@smithy/undici-http-handler';
-import { Agent } from 'undici';
+import { ConverseCommand, type ConverseCommandInput, InvokeModelCommand } from '@aws-sdk/client-bedrock-runtime';
 import { ServiceError } from '../../errors.ts';
+import { AnswerLate, type HttpAnswer } from '../../http-exchange.ts';
 import type { BedrockAnswer, BedrockCall, TokenCounts } from '../codec.ts';
 import type { AwsCredentials, CredentialsSource } from './credentials.ts';
 import { asServiceError, type CallPlace, mayBeMendedByFreshCredentials } from './errors.ts';
+import { type BedrockRuntime, createBedrockRuntime, type RuntimeCall } from './runtime.ts';
 
 export interface BedrockRequest {
   /** For messages only. */
@@ -20,120 +15,123 @@ export interface BedrockRequest {
   /** How long each attempt may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** What an attempt before this was refused for: this one goes out with other credentials, or not at all. */
+  readonly refused?: CredentialsRefused | undefined;
+}
+
+/** AWS refused the credentials, and fresh ones may mend it: worth one more attempt, which is to be admitted like any other. */
+export class CredentialsRefused extends Error {
+  override readonly name = 'CredentialsRefused';
+  readonly used: AwsCredentials;
+  constructor(used: AwsCredentials, refusal: unknown) {
+    super('the credentials were refused', { cause: refusal });
+    this.used = used;
+  }
 }
 
 export interface BedrockClient {
-  /** One call, signed. Rejects with a ServiceError, or with the signal's reason when it was aborted. */
+  /** Waits for credentials, so that what follows can be decided when the call really starts. Rejects as `send` does. */
+  ready(place: CallPlace, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * One attempt, signed. Rejects with a ServiceError, with CredentialsRefused where `refused` was not given and another
+   * attempt may do better, or with the signal's reason when it was aborted.
+   */
   send(request: BedrockRequest): Promise<BedrockAnswer>;
   /** Lets running calls end, then closes the connections. */
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-
-/**
- * A client of Bedrock Runtime for one integration: HTTP/1.1 over undici (the SDK's default opens a TLS session a
- * request), SigV4 alone (an AWS_BEARER_TOKEN_BEDROCK in the environment would override the integration's
- * credentials), one attempt a call, since retries are decided by whoever admits calls.
- */
+/** A client of Bedrock Runtime for one integration. */
 export function createBedrockClient(region: string, credentials: CredentialsSource): BedrockClient {
-  // A call's time is limited by its signal; undici's own limits would cut slow models short at five minutes.
-  const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: 0, bodyTimeout: 0 });
-  const client = new BedrockRuntimeClient({
-    region,
-    // The SDK keeps credentials that do not expire for ever. Ours decide themselves when to be renewed: an expiry that
-    // is always now makes the SDK ask for every request, which costs it one resolved promise.
-    credentials: async () => ({ ...(await credentials.get()), expiration: new Date() }),
-    requestHandler: new UndiciHttpHandler({ dispatcher: agent }),
-    maxAttempts: 1,
-    authSchemePreference: ['sigv4'],
-  });
+  const runtime = createBedrockRuntime(region, credentials);
 
-  /** One attempt, credentials included, within the call's time. `refused`: those of an attempt before, to be replaced. */
-  async function attempt(request: BedrockRequest, signing: Signing, refused?: AwsCredentials): Promise<BedrockAnswer> {
-    // Not AbortSignal.timeout, which is kept in memory until its time is over, however short the call was.
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(new Error('timeoutMs')), request.timeoutMs);
-    const abortSignal = AbortSignal.any([request.signal, timeout.signal]);
+  async function attempt(request: BedrockRequest, signing: { used?: AwsCredentials }): Promise<BedrockAnswer> {
+    const { signal, timeoutMs, place, refused } = request;
+    const call = { until: performance.now() + timeoutMs, signal };
+    const late = (): Error => new ServiceError('MODEL_TIMEOUT', tooLate(place, timeoutMs));
     try {
-      signing.used = await orAborted(
-        refused === undefined ? credentials.get() : credentials.renew(refused),
-        abortSignal,
-      );
-      if (signing.used === refused) throw signing.refusal;
+      const wanted = refused === undefined ? credentials.get() : credentials.renew(refused.used);
+      const used = await inTimeOrAborted(wanted, timeoutMs, late, signal);
+      // There are no others: the refusal stands.
+      if (used === refused?.used) throw refused.cause;
+      signing.used = used;
       return request.call.operation === 'Converse'
-        ? await converse(client, request.modelId, request.call.input as ConverseCommandInput, abortSignal)
-        : await invoke(client, request.modelId, request.call.body, abortSignal);
+        ? await converse(runtime, request.modelId, request.call.input as ConverseCommandInput, call)
+        : await invoke(runtime, request.modelId, request.call.body, call);
     } catch (error) {
-      if (request.signal.aborted) throw request.signal.reason;
-      if (timeout.signal.aborted) {
-        const { integration, model } = request.place;
-        throw new ServiceError(
-          'MODEL_TIMEOUT',
-          `${integration}:${model}: no answer within ${request.timeoutMs} ms (timeoutMs)`,
-        );
-      }
-      throw error;
-    } finally {
-      clearTimeout(timer);
+      throw error instanceof AnswerLate ? late() : error;
     }
   }
 
   return {
-    async send(request) {
-      const signing: Signing = { used: undefined, refusal: undefined };
+    async ready(place, timeoutMs, signal) {
+      const late = (): Error => new ServiceError('MODEL_TIMEOUT', tooLate(place, timeoutMs));
       try {
-        try {
-          return await attempt(request, signing);
-        } catch (error) {
-          if (signing.used === undefined || !mayBeMendedByFreshCredentials(error)) throw error;
-          // Once more with fresh credentials; where there are none, the refusal stands.
-          signing.refusal = error;
-          return await attempt(request, signing, signing.used);
-        }
+        await inTimeOrAborted(credentials.get(), timeoutMs, late, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        throw asServiceError(error, place);
+      }
+    },
+    async send(request) {
+      const signing: { used?: AwsCredentials } = {};
+      try {
+        return await attempt(request, signing);
       } catch (error) {
         if (request.signal.aborted) throw request.signal.reason;
+        const mayBeMended = request.refused === undefined && mayBeMendedByFreshCredentials(error);
+        if (signing.used !== undefined && mayBeMended) throw new CredentialsRefused(signing.used, error);
         throw asServiceError(error, request.place);
       }
     },
-    async close() {
-      await agent.close();
-      client.destroy();
-    },
+    close: () => runtime.close(),
   };
 }
 
-/** What one call was signed with, and why it was refused. */
-interface Signing {
-  used: AwsCredentials | undefined;
-  refusal: unknown;
+function tooLate({ integration, model }: CallPlace, timeoutMs: number): string {
+  return `${integration}:${model}: no answer within ${timeoutMs} ms (timeoutMs)`;
 }
 
-/** Waits no longer than the signal lets it; what was begun goes on for whoever else waits for it. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Waits no longer than `timeoutMs` and the signal let it; what was begun goes on for whoever else waits for it. */
+function inTimeOrAborted<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  late: () => Error,
+  signal: AbortSignal,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
+    const abort = (): void => over(() => reject(signal.reason));
+    const timer = setTimeout(() => over(() => reject(late())), timeoutMs);
     signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    promise.then(
+      (value) => over(() => resolve(value)),
+      (error: unknown) => over(() => reject(error)),
+    );
+    if (signal.aborted) abort();
+
+    function over(settle: () => void): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      settle();
+    }
   });
 }
 
 async function converse(
-  client: BedrockRuntimeClient,
+  runtime: BedrockRuntime,
   modelId: string,
   input: Omit<ConverseCommandInput, 'modelId'>,
-  abortSignal: AbortSignal,
+  call: RuntimeCall,
 ): Promise<BedrockAnswer> {
-  const body = await client.send(new ConverseCommand({ ...input, modelId }), { abortSignal });
-  return { body, tokens: {} };
+  const { output } = await runtime.send(new ConverseCommand({ ...input, modelId }), call);
+  return { body: output, tokens: {} };
 }
 
 async function invoke(
-  client: BedrockRuntimeClient,
+  runtime: BedrockRuntime,
   modelId: string,
   body: Readonly<Record<string, unknown>>,
-  abortSignal: AbortSignal,
+  call: RuntimeCall,
 ): Promise<BedrockAnswer> {
   const command = new InvokeModelCommand({
     modelId,
@@ -141,18 +139,8 @@ async function invoke(
     accept: 'application/json',
     body: JSON.stringify(body),
   });
-  // The SDK's output has no headers, and tokens are counted nowhere else.
-  let tokens: TokenCounts = {};
-  command.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      tokens = tokensIn((result.response as { headers?: Record<string, string> }).headers ?? {});
-      return result;
-    },
-    { step: 'deserialize', priority: 'low' },
-  );
-  const output = await client.send(command, { abortSignal });
-  return { body: parse(output.body.transformToString()), tokens };
+  const { output, headers } = await runtime.send(command, call);
+  return { body: parse(output.body.transformToString()), tokens: tokensIn(headers) };
 }
 
 /** A body that is no JSON is left as text: the codec then says that the answer has not the form of its family. */
@@ -164,13 +152,13 @@ function parse(text: string): unknown {
   }
 }
 
-function tokensIn(headers: Readonly<Record<string, string>>): TokenCounts {
+function tokensIn(headers: HttpAnswer['headers']): TokenCounts {
   return {
     prompt: count(headers['x-amzn-bedrock-input-token-count']),
     completion: count(headers['x-amzn-bedrock-output-token-count']),
   };
 }
 
-function count(header: string | undefined): number | undefined {
-  return header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined;
+function count(header: string | readonly string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : undefined;
 }

@@ -5,9 +5,11 @@ import { type Simulator, startSimulator } from '../../../simulator/simulator.ts'
 import {
   type BedrockClient,
   type BedrockRequest,
+  CredentialsRefused,
   createBedrockClient,
 } from '../../../src/integrations/bedrock/client.ts';
 import type { AwsCredentials, CredentialsSource } from '../../../src/integrations/bedrock/credentials.ts';
+import { sendTwice } from './support/send-twice.ts';
 
 const MODEL = 'cohere.embed-english-v3';
 const CHAT = 'amazon.nova-lite-v1:0';
@@ -146,12 +148,20 @@ describe('a call that fails', () => {
 });
 
 describe('a call that AWS refuses', () => {
+  it('is left to be admitted again before it is made once more', async () => {
+    simulator.setFault(MODEL, { name: 'ExpiredTokenException' });
+    const credentials = credentialsOf(INTEGRATION_CREDENTIALS, ENVIRONMENT_CREDENTIALS);
+    await expect(clientWith(credentials).send(request())).rejects.toBeInstanceOf(CredentialsRefused);
+    expect(credentials.renew).not.toHaveBeenCalled();
+    expect(calls()).toHaveLength(1);
+  });
+
   it('is made once more with fresh credentials', async () => {
     const credentials = credentialsOf(
       { accessKeyId: 'AKIAUNKNOWN000000000', secretAccessKey: 'x' },
       INTEGRATION_CREDENTIALS,
     );
-    expect(await clientWith(credentials).send(request())).toHaveProperty('body');
+    expect(await sendTwice(clientWith(credentials), request())).toHaveProperty('body');
     expect(credentials.renew).toHaveBeenCalledTimes(1);
     expect(calls()).toMatchObject([{ error: 'UnrecognizedClientException' }, { status: 200 }]);
   });
@@ -161,7 +171,7 @@ describe('a call that AWS refuses', () => {
     async (name) => {
       simulator.setFault(MODEL, { name });
       const credentials = credentialsOf(INTEGRATION_CREDENTIALS, ENVIRONMENT_CREDENTIALS);
-      await expect(clientWith(credentials).send(request())).rejects.toMatchObject({
+      await expect(sendTwice(clientWith(credentials), request())).rejects.toMatchObject({
         code: 'CREDENTIALS_FAILED',
         retryable: false,
       });
@@ -174,7 +184,7 @@ describe('a call that AWS refuses', () => {
 
   it('is not made again where there are no other credentials', async () => {
     simulator.setFault(MODEL, { name: 'AccessDeniedException', message: 'no access' });
-    await expect(clientWith().send(request())).rejects.toMatchObject({
+    await expect(sendTwice(clientWith(), request())).rejects.toMatchObject({
       code: 'CREDENTIALS_FAILED',
       message: expect.stringContaining('no access'),
     });
@@ -184,7 +194,7 @@ describe('a call that AWS refuses', () => {
   it('fails with why there are no others, where they cannot be had', async () => {
     simulator.setFault(MODEL, { name: 'ExpiredTokenException' });
     const renew = () => Promise.reject(new Error('STS is away'));
-    await expect(clientWith({ ...credentialsOf(), renew }).send(request())).rejects.toMatchObject({
+    await expect(sendTwice(clientWith({ ...credentialsOf(), renew }), request())).rejects.toMatchObject({
       code: 'BEDROCK_UNAVAILABLE',
       message: expect.stringContaining('STS is away'),
     });
@@ -228,12 +238,21 @@ describe('a call’s time', () => {
     expect(await call).toBe(reason);
   });
 
+  it.each(['send', 'ready'] as const)('counts while it waits for credentials (%s)', async (operation) => {
+    const get = () => new Promise<AwsCredentials>(() => undefined);
+    const client = clientWith({ ...credentialsOf(), get });
+    const { place, signal } = request();
+    const call = operation === 'send' ? client.send(request({ timeoutMs: 50 })) : client.ready(place, 50, signal);
+    await expect(call).rejects.toMatchObject({ code: 'MODEL_TIMEOUT', message: expect.stringContaining('50 ms') });
+    expect(calls()).toEqual([]);
+  });
+
   it('ends with the signal also while it waits for fresh credentials', async () => {
     simulator.setFault(MODEL, { name: 'ExpiredTokenException' });
     const stopping = new AbortController();
     const reason = new Error('shutting down');
     const renew = vi.fn(() => new Promise<AwsCredentials>(() => undefined));
-    const call = clientWith({ ...credentialsOf(), renew }).send(request({ signal: stopping.signal }));
+    const call = sendTwice(clientWith({ ...credentialsOf(), renew }), request({ signal: stopping.signal }));
     call.catch(() => undefined);
     await vi.waitFor(() => expect(renew).toHaveBeenCalled());
     stopping.abort(reason);
