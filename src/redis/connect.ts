@@ -28,6 +28,14 @@ const DEFAULTS = {
   commandTimeout: 15_000,
 } as const satisfies ConnectionOptions;
 
+/** For what replicas share: a command that can't be sent now, or is not answered soon, is of no use later. */
+export const RUNTIME_CONNECTION = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  commandTimeout: 2_000,
+} as const satisfies ConnectionOptions;
+
 /**
  * A connection that is not opened yet: call `connect()`. `name` shows in CLIENT LIST. Errors are logged at warn, each
  * kind once until the connection is up again, since ioredis emits one for every attempt.

@@ -18,25 +18,68 @@ export interface KeyNames {
   grants(subject: string): string;
   /** Patterns of the keys that exist once a group or a subject, for SCAN. */
   readonly familyPatterns: readonly string[];
-  /** Key prefixes whose changes a worker must hear of: definitions only, never the runtime keys, which change all the time. */
+  /** Key prefixes whose changes a worker must hear of: definitions and the canary, no other runtime key: those change all the time. */
   readonly trackedPrefixes: readonly string[];
   /** Undefined for a key that is not part of the catalog. */
   parse(key: string): CatalogKey | undefined;
+  /** Written so that all workers hear of it: see `src/catalog/canary.ts`. */
+  readonly canary: string;
   /** Stream of denials. */
   readonly denials: string;
+  readonly ledger: LedgerKeys;
+  lane(lane: string): LaneKeys;
+  /** Set of the lanes that have tickets. */
+  readonly waiting: string;
+}
+
+/** What workers hold, and who they are: see `src/cluster/ledger-store.ts`. */
+export interface LedgerKeys {
+  /** Sorted set: incarnation → when it was last heard, in ms of Redis' clock; 0: its claims are for the taking. */
+  readonly workers: string;
+  /** When this Redis began to know of workers, in ms of its clock, to the microsecond: another value means that it forgot. */
+  readonly epoch: string;
+  /** Hash of what an incarnation holds: task id → JSON. */
+  held(incarnation: string): string;
+  /** `pollCount incarnation`: whose a task is; `pollCount released by incarnation`: which poll of it nobody may claim again. */
+  claim(taskId: string): string;
+  /** JSON of an answer that Conductor has not confirmed. */
+  answer(taskId: string): string;
+  /** JSON of a task's place in its lane. */
+  ticket(taskId: string): string;
+  /** Hash: incarnation → since when tasks may be lost that it polled, in ms of Redis' clock. */
+  readonly suspects: string;
+  /** Which incarnation looks for lost tasks. */
+  readonly sweep: string;
+}
+
+/** What replicas share about one lane: see `src/cluster/lane-store.ts`. */
+export interface LaneKeys {
+  /** Sorted set: lease id → when it lapses, by Redis' clock. */
+  readonly leases: string;
+  /** Hash: worker → when it last asked in vain, since when, and for how many places. */
+  readonly askers: string;
+  /** Hash: requests and tokens of each second. */
+  readonly rates: string;
+  /** Hash: what throttling leaves of the lane. */
+  readonly throttle: string;
+  /** Sorted set: task id → its place. */
+  readonly tickets: string;
+  /** Sorted set: task id → when it comes back, by Redis' clock. */
+  readonly due: string;
 }
 
 export function keyNames(prefix: string): KeyNames {
   const hashes = new Map<string, HashKind>(HASH_KINDS.map((kind) => [`${prefix}${kind}`, kind]));
   const members = `${prefix}members:`;
   const grants = `${prefix}grants:`;
+  const canary = `${prefix}run:canary`;
   return {
     prefix,
     hash: (kind) => `${prefix}${kind}`,
     members: (group) => `${members}${group}`,
     grants: (subject) => `${grants}${subject}`,
     familyPatterns: [`${escapeGlob(members)}*`, `${escapeGlob(grants)}*`],
-    trackedPrefixes: [...hashes.keys(), members, grants],
+    trackedPrefixes: [...hashes.keys(), members, grants, canary],
     parse(key) {
       const kind = hashes.get(key);
       if (kind !== undefined) return { kind };
@@ -44,7 +87,35 @@ export function keyNames(prefix: string): KeyNames {
       if (key.startsWith(grants)) return { kind: 'grants', subject: key.slice(grants.length) };
       return undefined;
     },
+    canary,
     denials: `${prefix}run:denials`,
+    ledger: ledgerKeys(`${prefix}run:`),
+    lane: (lane) => laneKeys(`${prefix}run:lane:${lane}:`),
+    waiting: `${prefix}run:waiting`,
+  };
+}
+
+function laneKeys(start: string): LaneKeys {
+  return {
+    leases: `${start}leases`,
+    askers: `${start}askers`,
+    rates: `${start}rates`,
+    throttle: `${start}throttle`,
+    tickets: `${start}tickets`,
+    due: `${start}due`,
+  };
+}
+
+function ledgerKeys(run: string): LedgerKeys {
+  return {
+    workers: `${run}workers`,
+    epoch: `${run}epoch`,
+    held: (incarnation) => `${run}held:${incarnation}`,
+    claim: (taskId) => `${run}claim:${taskId}`,
+    answer: (taskId) => `${run}answer:${taskId}`,
+    ticket: (taskId) => `${run}ticket:${taskId}`,
+    suspects: `${run}suspects`,
+    sweep: `${run}sweep`,
   };
 }
 

@@ -18,12 +18,38 @@ describe('the keys of the contract', () => {
     }
   });
 
-  it('have the denials under run', () => {
+  it('have the denials and the canary under run', () => {
     expect(keys.denials).toBe('cohere:run:denials');
+    expect(keys.canary).toBe('cohere:run:canary');
+  });
+
+  it('have what lanes share under run', () => {
+    expect(keys.waiting).toBe('cohere:run:waiting');
+    expect(Object.values(keys.lane('prod:x')).sort()).toEqual(
+      ['askers', 'due', 'leases', 'rates', 'throttle', 'tickets'].map((part) => `cohere:run:lane:prod:x:${part}`),
+    );
+  });
+
+  it('have the ledger of workers under run', () => {
+    const { held, claim, answer, ticket, ...one } = keys.ledger;
+    expect(one).toEqual({
+      workers: 'cohere:run:workers',
+      epoch: 'cohere:run:epoch',
+      suspects: 'cohere:run:suspects',
+      sweep: 'cohere:run:sweep',
+    });
+    expect([held('pod/1'), claim('t'), answer('t'), ticket('t')]).toEqual([
+      'cohere:run:held:pod/1',
+      'cohere:run:claim:t',
+      'cohere:run:answer:t',
+      'cohere:run:ticket:t',
+    ]);
   });
 
   it.each([
     'cohere:run:denials',
+    'cohere:run:canary',
+    'cohere:run:held:pod/1',
     'cohere:audit',
     'cohere:admin:keys',
     'cohere:',
@@ -33,11 +59,20 @@ describe('the keys of the contract', () => {
     expect(keys.parse(key)).toBeUndefined();
   });
 
-  it('that are tracked are those of the catalog, never the runtime’s', () => {
+  it('that are tracked are those of the catalog and the canary, never the rest of the runtime’s', () => {
     const tracked = (key: string) => keys.trackedPrefixes.some((prefix) => key.startsWith(prefix));
     for (const kind of HASH_KINDS) expect(tracked(keys.hash(kind))).toBe(true);
-    expect([keys.members('g'), keys.grants('USER:x')].every(tracked)).toBe(true);
-    expect(['cohere:run:denials', 'cohere:audit', 'cohere:admin:x', 'other:users'].some(tracked)).toBe(false);
+    expect([keys.members('g'), keys.grants('USER:x'), keys.canary].every(tracked)).toBe(true);
+    expect(
+      [
+        'cohere:run:denials',
+        keys.ledger.workers,
+        keys.ledger.held('x'),
+        'cohere:audit',
+        'cohere:admin:x',
+        'other:users',
+      ].some(tracked),
+    ).toBe(false);
   });
 
   it('that are tracked do not overlap, which Redis refuses', () => {
@@ -52,7 +87,15 @@ describe('the keys of the contract', () => {
 describe('another prefix', () => {
   it('stands before every key', () => {
     const keys = keyNames('{my}:');
-    const all = [keys.hash('users'), keys.members('g'), keys.grants('USER:x'), keys.denials, ...keys.trackedPrefixes];
+    const all = [
+      keys.hash('users'),
+      keys.members('g'),
+      keys.grants('USER:x'),
+      keys.denials,
+      keys.canary,
+      keys.ledger.claim('t'),
+      ...keys.trackedPrefixes,
+    ];
     expect(all.every((key) => key.startsWith('{my}:'))).toBe(true);
     expect(keys.parse('cohere:users')).toBeUndefined();
   });

@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../devservers/ports.ts';
 
 /** A TCP proxy on loopback that can be cut, to see what the one behind it does when its server is gone. */
@@ -6,18 +7,22 @@ export interface TcpProxy {
   readonly port: number;
   /** Cuts every connection and refuses new ones. */
   cut(): Promise<void>;
+  /** A black hole: what is connected now stays so and carries nothing any more, in either direction; new connections do. */
+  hush(): void;
+  /** What the server answers comes this much later from now on; nothing overtakes what is under way. */
+  delay(ms: number): void;
   /** Lets connections through again; does nothing where they already go through. */
   mend(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `delayMs`: what the server answers comes this much later. */
+/** `delayMs`: what the server answers comes this much later, unless `delay` says otherwise. */
 export async function startTcpProxy(target: {
   readonly host: string;
   readonly port: number;
   readonly delayMs?: number;
 }): Promise<TcpProxy> {
-  const { delayMs = 0 } = target;
+  let { delayMs = 0 } = target;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -35,8 +40,11 @@ export async function startTcpProxy(target: {
       keep(client);
       keep(upstream);
       client.pipe(upstream);
-      if (delayMs === 0) upstream.pipe(client);
-      else upstream.on('data', (chunk) => setTimeout(() => client.writable && client.write(chunk), delayMs));
+      let underWay = Promise.resolve();
+      upstream.on('data', (chunk) => {
+        const due = delayMs === 0 ? undefined : sleep(delayMs);
+        underWay = underWay.then(() => due).then(() => void (client.writable && client.write(chunk)));
+      });
       client.on('close', () => upstream.destroy());
       upstream.on('close', () => client.destroy());
     });
@@ -53,6 +61,20 @@ export async function startTcpProxy(target: {
     await closed;
   }
 
+  /** Sockets that nobody reads or ends: the other side learns nothing, not even that we are gone. */
+  function hush(): void {
+    for (const socket of sockets) {
+      socket.unpipe();
+      socket.removeAllListeners('data').removeAllListeners('end');
+      socket.pause();
+    }
+  }
+
   await listen();
-  return { port, cut, mend: listen, close: cut };
+  return {
+    ...{ port, cut, hush, mend: listen, close: cut },
+    delay(ms) {
+      delayMs = ms;
+    },
+  };
 }

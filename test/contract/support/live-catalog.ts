@@ -47,6 +47,8 @@ export interface CatalogOptions {
   readonly prefix?: string;
   /** URL of the connections of the catalog, where it is not the one of the other. */
   readonly url?: string;
+  /** URL of the subscriber alone, where it is another again. */
+  readonly earsUrl?: string;
   /** Default true: waits until everything is read. */
   readonly load?: boolean;
 }
@@ -59,7 +61,10 @@ export async function startCatalog(redisUrl: string, options: CatalogOptions = {
   const captured = capturedLog();
   const target = { url: options.url ?? redisUrl, cluster: false };
   const redis = openRedis(target, 'catalog', captured.log);
-  const ears = openRedis(target, 'catalog-ears', captured.log, { protocol: 2, autoResubscribe: false });
+  const ears = openRedis({ ...target, url: options.earsUrl ?? target.url }, 'catalog-ears', captured.log, {
+    protocol: 2,
+    autoResubscribe: false,
+  });
   const names = keyNames(options.prefix ?? freshPrefix());
   const other = new Redis(redisUrl, { retryStrategy: () => 50 });
   other.on('error', () => undefined);
