@@ -3,6 +3,7 @@ import type { Codec, Family } from './codec.ts';
 import { codecFor } from './codecs.ts';
 import { familyOf, findModel, lifeOf } from './cohere/models.ts';
 import type { IntegrationConfiguration } from './integration.ts';
+import { type LaneLimits, NO_LIMITS } from './lanes/lane-use.ts';
 import type { Model } from './model.ts';
 
 /** Everything needed to call one model of one integration. */
@@ -34,23 +35,27 @@ export function laneOf(integration: string, model: string, record: Model): strin
   return `${integration}:${record.configuration.modelId ?? model}`;
 }
 
-/** Calls at once from one worker; a cluster-wide limit is never exceeded by one worker alone. Undefined: none. */
-export function workerLimit({ configuration }: Model): number | undefined {
-  const limits = [configuration.maxConcurrencyPerWorker, configuration.maxConcurrency].filter((n) => n !== undefined);
-  return limits.length === 0 ? undefined : Math.min(...limits);
-}
-
-/** The tightest limit among the records of each lane. */
+/** The tightest limits among the records of each lane; a lane without any is left out. */
 export function laneLimits(
   models: Iterable<{ readonly integration: string; readonly model: string; readonly record: Model }>,
-): ReadonlyMap<string, number> {
-  const limits = new Map<string, number>();
+): ReadonlyMap<string, LaneLimits> {
+  const limits = new Map<string, LaneLimits>();
   for (const { integration, model, record } of models) {
-    const limit = workerLimit(record);
+    const { maxConcurrencyPerWorker, maxConcurrency, requestsPerMinute, tokensPerMinute } = record.configuration;
     const lane = laneOf(integration, model, record);
-    if (limit !== undefined) limits.set(lane, Math.min(limit, limits.get(lane) ?? limit));
+    const others = limits.get(lane) ?? NO_LIMITS;
+    limits.set(lane, {
+      perWorker: tighter(others.perWorker, maxConcurrencyPerWorker),
+      concurrency: tighter(others.concurrency, maxConcurrency),
+      requestsPerMinute: tighter(others.requestsPerMinute, requestsPerMinute),
+      tokensPerMinute: tighter(others.tokensPerMinute, tokensPerMinute),
+    });
   }
   return limits;
+}
+
+function tighter(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 /** Bedrock's refusal of a model it does not have, with what is known of the model's life and a living alternative. */

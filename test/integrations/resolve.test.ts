@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
 import { integrationRecord } from '../../src/integrations/integration.ts';
 import { modelRecord } from '../../src/integrations/model.ts';
-import { laneLimits, laneOf, resolveModel, withLife, workerLimit } from '../../src/integrations/resolve.ts';
+import { laneLimits, laneOf, resolveModel, withLife } from '../../src/integrations/resolve.ts';
 
 const { configuration } = integrationRecord.parse({
   type: 'aws_bedrock_cohere',
@@ -51,28 +51,22 @@ describe('the lane of a model', () => {
     expect(laneOf('prod', 'alias', record())).not.toBe(laneOf('prod', 'other', record()));
   });
 
-  it.each([
-    [{}, undefined],
-    [{ maxConcurrency: 8 }, 8],
-    [{ maxConcurrencyPerWorker: 4 }, 4],
-    [{ maxConcurrency: 8, maxConcurrencyPerWorker: 4 }, 4],
-    [{ maxConcurrency: 2, maxConcurrencyPerWorker: 4 }, 2],
-  ])('with %j takes from one worker at once: %s', (given, limit) => {
-    expect(workerLimit(record(given))).toBe(limit);
-  });
-
   it('has the tightest limit of its aliases', () => {
     const modelId = 'cohere.embed-v4:0';
     const limits = laneLimits(
       [
         { model: modelId, record: record({ maxConcurrency: 8 }) },
         { model: 'alias', record: record({ modelId, maxConcurrency: 3 }) },
-        { model: 'another', record: record({ modelId, maxConcurrencyPerWorker: 5 }) },
+        { model: 'another', record: record({ modelId, maxConcurrencyPerWorker: 5, requestsPerMinute: 100 }) },
         { model: 'free', record: record({ modelId }) },
         { model: 'unlimited', record: record() },
       ].map((one) => ({ integration: 'prod', ...one })),
     );
-    expect([...limits]).toEqual([['prod:cohere.embed-v4:0', 3]]);
+    const none = { requestsPerMinute: undefined, tokensPerMinute: undefined };
+    expect([...limits]).toEqual([
+      ['prod:cohere.embed-v4:0', { perWorker: 5, concurrency: 3, requestsPerMinute: 100, tokensPerMinute: undefined }],
+      ['prod:unlimited', { perWorker: undefined, concurrency: undefined, ...none }],
+    ]);
   });
 });
 

@@ -15,7 +15,7 @@ export interface ClusterLimits {
 
 /** A place among a lane's calls, for one HTTP attempt. */
 export interface Lease {
-  /** Unique over all replicas and starts. */
+  /** `<instance>#<n>`, unique over all replicas and starts: what stands before the last `#` names the worker. */
   readonly id: string;
   readonly lane: string;
   /** Tokens that were charged when it was admitted; 0 where the lane has no token limit. */
@@ -91,14 +91,22 @@ export interface LaneCluster {
    * does not answer; what was granted then lapses by itself, since nobody renews it.
    */
   admit(request: AdmissionRequest): Promise<Admission>;
-  /** Frees a place and corrects its tokens; in the background. A release that is lost lapses within 15 s. */
+  /**
+   * Frees a place and corrects its tokens; in the background, at the end of this turn of the event loop, or with the next
+   * `admit` of the lane if that comes first. Once: a second time does nothing. A release that is lost lapses within 15 s.
+   * `tokens`: what the call used; undefined where nobody knows, then the estimate stands.
+   */
   release(lease: Lease, tokens: number | undefined): void;
-  /** Whether a lease has time left, by the monotonic and by the wall clock: asked just before sending. */
+  /**
+   * Whether a lease has time left, by the monotonic and by the wall clock: asked just before sending. Where the lane has
+   * no limit of calls at once, true until it is released.
+   */
   holds(lease: Lease): boolean;
-  /** Aborted when a lease has lapsed: its call must be broken off. */
+  /** Aborted when a lease has lapsed: its call must be broken off. Ask before the release: of one not held it is aborted. */
   lapsed(lease: Lease): AbortSignal;
   /**
-   * Bedrock throttled a call that began `startedMsAgo`: the lane shrinks, once a burst. `running`: calls of this worker
+   * Bedrock throttled a call that began `startedMsAgo`: the lane shrinks, once a burst. A call that began before this
+   * worker knew of the last cut changes nothing. `running`: calls of this worker
    * at that moment, from which a lane without a configured limit starts. The new limit is in `effective`.
    */
   throttled(
@@ -116,7 +124,10 @@ export interface LaneCluster {
   effective(lane: string): number | undefined;
   /** Gives or keeps a ticket and says how long to sleep. */
   defer(request: DeferralRequest): Promise<Deferral>;
-  /** The task started, or ended without: its ticket is gone; in the background. */
+  /**
+   * The task started, or ended without: its ticket is gone; in the background. What is known of its throttling stays
+   * for ten minutes, for a `defer` after the next 429.
+   */
   forget(ticket: { readonly lane: string; readonly taskId: string }): void;
   /** Lanes that have sleepers, as far as this worker knows; each with their number. */
   sleeping(): ReadonlyMap<string, number>;

@@ -1,70 +1,99 @@
-import pLimit, { type LimitFunction } from 'p-limit';
+import { createLane, type Lane, type LaneSurroundings } from './lane.ts';
+import type { Sleeper } from './lane-cluster.ts';
+import type { LaneUse } from './lane-use.ts';
+import { createWaitingPlaces } from './waiting-places.ts';
 
-export interface LaneUse<T> {
-  /** Names the lane: integration and resolved model id, so that aliases of one model share it. */
-  readonly lane: string;
-  /** Calls at once from this worker; undefined: no limit of the lane's own. A changed limit holds from the next use. */
-  readonly limit: number | undefined;
-  /** Aborted while the use still waits: it leaves the queue and rejects with the signal's reason. */
-  readonly waiting: AbortSignal;
-  readonly run: () => Promise<T>;
+export interface LanesParts extends Omit<LaneSurroundings, 'places'> {
+  /** Tasks that may wait inside this worker, over all lanes. */
+  readonly waitingAtMost: number;
+  /** Calls a sleeper back from Conductor's queue; tracks its own work. */
+  readonly wake: (lane: string, sleeper: Sleeper) => void;
 }
 
 export interface Lanes {
-  through<T>(use: LaneUse<T>): Promise<T>;
-  /** Running and waiting uses of each lane, for metrics. */
+  /** Rejects with `Deferred` where the task should rather wait at Conductor. */
+  through<W, R>(use: LaneUse<W, R>): Promise<R>;
+  /** How many more tasks are worth asking for: Infinity, unless lanes that move fast have all that may wait already. */
+  room(): number;
+  /** Resolves when there is room, or when the signal is aborted. */
+  untilRoom(signal: AbortSignal): Promise<void>;
+  /** Calls that run and tasks that wait in each lane, for metrics. */
   loads(): Iterable<readonly [lane: string, load: { readonly running: number; readonly waiting: number }]>;
+  start(): void;
+  stop(): void;
 }
 
-interface Lane {
-  readonly limiter: LimitFunction;
-  /** Running and waiting. */
-  uses: number;
-  running: number;
-}
+const TICK_MS = 1_000;
+const ROOM_CHECK_MS = 5;
+/** To give a task back and poll it again costs Conductor about this (some 250 tasks a second): a sooner turn is worth waiting for. */
+const DEFERRAL_COST_MS = 10;
+/** A lane that is idle for so many ticks is forgotten, and what it learnt. */
+const IDLE_TICKS = 600;
 
-/** Limits how many calls to one model run at once from this worker. */
-export function createLanes(): Lanes {
-  const lanes = new Map<string, Lane>();
+/** The lanes of one worker: one an integration and resolved model, made when first used. */
+export function createLanes({ waitingAtMost, wake, ...surroundings }: LanesParts): Lanes {
+  const places = createWaitingPlaces(waitingAtMost);
+  const lanes = new Map<string, { readonly lane: Lane; idleTicks: number }>();
+  let timer: NodeJS.Timeout | undefined;
+  /** Once too many wait, half of them must go first: fewer polls, each for more. */
+  let wasFull = false;
+
+  function obtain(name: string): Lane {
+    const known = lanes.get(name);
+    if (known !== undefined) {
+      known.idleTicks = 0;
+      return known.lane;
+    }
+    const lane = createLane(name, { ...surroundings, places });
+    lanes.set(name, { lane, idleTicks: 0 });
+    return lane;
+  }
+
+  function tick(): void {
+    // Tasks of a lane that this worker has not seen yet may sleep, too.
+    for (const name of surroundings.cluster.sleeping().keys()) obtain(name);
+    for (const [name, entry] of lanes) {
+      const { lane } = entry;
+      lane.tick((sleeper) => wake(name, sleeper));
+      entry.idleTicks = lane.running === 0 && lane.waiting === 0 ? entry.idleTicks + 1 : 0;
+      if (entry.idleTicks > IDLE_TICKS) lanes.delete(name);
+    }
+  }
+
+  function room(): number {
+    if (places.used === 0) {
+      wasFull = false;
+      return Infinity;
+    }
+    let startsPerMs = 0;
+    for (const { lane } of lanes.values()) if (lane.waiting > 0) startsPerMs += lane.startsPerMs;
+    // Slow lanes: what they can't take soon is deferred, so that it hides nobody else's tasks in Conductor's queue.
+    if (startsPerMs < 1 / DEFERRAL_COST_MS) return Infinity;
+    const left = places.atMost - places.used;
+    if (left <= 0) wasFull = true;
+    else if (places.used <= places.atMost / 2) wasFull = false;
+    return wasFull ? 0 : left;
+  }
 
   return {
-    async through<T>({ lane: name, limit, waiting, run }: LaneUse<T>): Promise<T> {
-      waiting.throwIfAborted();
-      const concurrency = limit ?? Number.POSITIVE_INFINITY;
-      const lane = lanes.get(name) ?? { limiter: pLimit(concurrency), uses: 0, running: 0 };
-      lanes.set(name, lane);
-      if (lane.limiter.concurrency !== concurrency) lane.limiter.concurrency = concurrency;
-      lane.uses += 1;
-      try {
-        return await turn(lane, waiting, run);
-      } finally {
-        lane.uses -= 1;
-        if (lane.uses === 0) lanes.delete(name);
+    through: (use) => obtain(use.lane).through(use),
+    room,
+    async untilRoom(signal) {
+      while (!signal.aborted && room() <= 0) {
+        await new Promise<void>((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
       }
     },
     *loads() {
-      // Counted here, since one that left the queue stays in p-limit's until its turn comes.
-      for (const [name, { uses, running }] of lanes) yield [name, { running, waiting: uses - running }];
+      for (const [name, { lane }] of lanes) {
+        if (lane.running > 0 || lane.waiting > 0) yield [name, { running: lane.running, waiting: lane.waiting }];
+      }
+    },
+    start() {
+      timer ??= setInterval(tick, TICK_MS);
+    },
+    stop() {
+      clearInterval(timer);
+      timer = undefined;
     },
   };
-}
-
-function turn<T>(lane: Lane, waiting: AbortSignal, run: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const leave = (): void => reject(waiting.reason);
-    waiting.addEventListener('abort', leave, { once: true });
-    void lane.limiter(async () => {
-      waiting.removeEventListener('abort', leave);
-      // One that left the queue still gets its turn, and lets it pass.
-      if (waiting.aborted) return;
-      lane.running += 1;
-      try {
-        resolve(await run());
-      } catch (error) {
-        reject(error);
-      } finally {
-        lane.running -= 1;
-      }
-    });
-  });
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLanes, type Lanes } from '../../../src/integrations/lanes/lanes.ts';
+import { soloLanes, useOf } from './support/solo-lanes.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -19,9 +19,20 @@ function held() {
   };
 }
 
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-const through = (lanes: Lanes, limit: number | undefined, run: () => Promise<string>, waiting = NEVER, lane = 'a') =>
-  lanes.through({ lane, limit, waiting, run });
+const settled = async () => {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+};
+type Solo = ReturnType<typeof soloLanes>;
+const through = (
+  { lanes, state }: Solo,
+  perWorker: number | undefined,
+  run: () => Promise<string>,
+  waiting = NEVER,
+  lane = 'a',
+) => {
+  state.limits = { ...state.limits, perWorker };
+  return lanes.through(useOf(run, { lane, waiting }));
+};
 
 describe('a lane', () => {
   it('is never above its limit, and runs everything, whatever each use takes', async () => {
@@ -32,24 +43,25 @@ describe('a lane', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(use, { maxLength: 25 }), fc.integer({ min: 1, max: 4 }), async (uses, limit) => {
-        const lanes = createLanes();
+        const solo = soloLanes();
         const running = { a: 0, b: 0 };
         const most = { a: 0, b: 0 };
         const results = await Promise.allSettled(
           uses.map(({ lane, turns, fails }, index) =>
-            lanes.through({
-              lane,
+            through(
+              solo,
               limit,
-              waiting: NEVER,
-              run: async () => {
+              async () => {
                 running[lane] += 1;
                 most[lane] = Math.max(most[lane], running[lane]);
                 for (let turn = 0; turn < turns; turn += 1) await settled();
                 running[lane] -= 1;
                 if (fails) throw new Error(`${index}`);
-                return index;
+                return `${index}`;
               },
-            }),
+              NEVER,
+              lane,
+            ),
           ),
         );
         for (const lane of ['a', 'b'] as const) {
@@ -59,18 +71,18 @@ describe('a lane', () => {
           expect(most[lane]).toBe(Math.min(limit, asked));
         }
         expect(results.map((result) => result.status === 'rejected')).toEqual(uses.map(({ fails }) => fails));
-        expect([...lanes.loads()]).toEqual([]);
+        expect([...solo.lanes.loads()]).toEqual([]);
       }),
       { numRuns: 150 },
     );
   });
 
   it('starts uses in the order in which they came', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const order: number[] = [];
     await Promise.all(
       [0, 1, 2, 3].map((index) =>
-        through(lanes, 1, async () => {
+        through(solo, 1, async () => {
           order.push(index);
           await settled();
           return '';
@@ -81,9 +93,9 @@ describe('a lane', () => {
   });
 
   it('without a limit holds nothing back', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const calls = Array.from({ length: 300 }, held);
-    const all = Promise.all(calls.map(({ run }) => through(lanes, undefined, run)));
+    const all = Promise.all(calls.map(({ run }) => through(solo, undefined, run)));
     await settled();
     expect(calls.every((call) => call.begun())).toBe(true);
     for (const call of calls) call.resolve('');
@@ -91,10 +103,10 @@ describe('a lane', () => {
   });
 
   it('does not hold another lane back', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const [blocking, other] = [held(), held()];
-    const first = through(lanes, 1, blocking.run, NEVER, 'a');
-    const second = through(lanes, 1, other.run, NEVER, 'b');
+    const first = through(solo, 1, blocking.run, NEVER, 'a');
+    const second = through(solo, 1, other.run, NEVER, 'b');
     other.resolve('other');
     expect(await second).toBe('other');
     blocking.resolve('');
@@ -102,31 +114,31 @@ describe('a lane', () => {
   });
 
   it('gives what the use gives, and its error as it is', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const error = new Error('refused');
-    expect(await through(lanes, 1, async () => 'answer')).toBe('answer');
-    await expect(through(lanes, 1, () => Promise.reject(error))).rejects.toBe(error);
-    expect(await through(lanes, 1, async () => 'after')).toBe('after');
+    expect(await through(solo, 1, async () => 'answer')).toBe('answer');
+    await expect(through(solo, 1, () => Promise.reject(error))).rejects.toBe(error);
+    expect(await through(solo, 1, async () => 'after')).toBe('after');
   });
 
   it('ends a use that throws instead of rejecting, and lets the next one in', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const error = new Error('denied since');
-    const throwing = through(lanes, 1, () => {
+    const throwing = through(solo, 1, () => {
       throw error;
     });
     const outcome = await Promise.race([throwing.catch((thrown: unknown) => thrown), settled().then(() => 'hangs')]);
     expect(outcome).toBe(error);
-    expect(await through(lanes, 1, async () => 'after')).toBe('after');
-    expect([...lanes.loads()]).toEqual([]);
+    expect(await through(solo, 1, async () => 'after')).toBe('after');
+    expect([...solo.lanes.loads()]).toEqual([]);
   });
 });
 
 describe('a changed limit', () => {
   it('that is higher lets waiting uses in with the next one', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const calls = [held(), held(), held()];
-    const uses = calls.map(({ run }, index) => through(lanes, index < 2 ? 1 : 3, run));
+    const uses = calls.map(({ run }, index) => through(solo, index < 2 ? 1 : 3, run));
     await settled();
     expect(calls.map((call) => call.begun())).toEqual([true, true, true]);
     for (const call of calls) call.resolve('');
@@ -134,9 +146,11 @@ describe('a changed limit', () => {
   });
 
   it('that is lower ends nothing and holds for whoever comes after', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const calls = Array.from({ length: 5 }, held);
-    const uses = calls.map(({ run }, index) => through(lanes, index < 3 ? 3 : 1, run));
+    const uses = calls.slice(0, 3).map(({ run }) => through(solo, 3, run));
+    await settled();
+    uses.push(...calls.slice(3).map(({ run }) => through(solo, 1, run)));
     await settled();
     const begun = () => calls.filter((call) => call.begun()).length;
     expect(begun()).toBe(3);
@@ -155,12 +169,12 @@ describe('a changed limit', () => {
 
 describe('a use that no longer wants to wait', () => {
   it('leaves with the signal’s reason and never runs', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const [blocking, left, after] = [held(), held(), held()];
-    const first = through(lanes, 1, blocking.run);
+    const first = through(solo, 1, blocking.run);
     const leaving = new AbortController();
-    const second = through(lanes, 1, left.run, leaving.signal);
-    const third = through(lanes, 1, after.run);
+    const second = through(solo, 1, left.run, leaving.signal);
+    const third = through(solo, 1, after.run);
     const reason = new Error('shutting down');
     leaving.abort(reason);
     await expect(second).rejects.toBe(reason);
@@ -171,19 +185,19 @@ describe('a use that no longer wants to wait', () => {
   });
 
   it('before it came is not let in', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const call = held();
     const reason = new Error('gone');
-    await expect(through(lanes, 1, call.run, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(through(solo, 1, call.run, AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(call.begun()).toBe(false);
-    expect([...lanes.loads()]).toEqual([]);
+    expect([...solo.lanes.loads()]).toEqual([]);
   });
 
   it('is not broken off once it runs', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const call = held();
     const leaving = new AbortController();
-    const use = through(lanes, 1, call.run, leaving.signal);
+    const use = through(solo, 1, call.run, leaving.signal);
     await settled();
     leaving.abort();
     call.resolve('done');
@@ -191,17 +205,17 @@ describe('a use that no longer wants to wait', () => {
   });
 
   it('is not counted as waiting any more', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     const blocking = held();
-    const first = through(lanes, 1, blocking.run);
+    const first = through(solo, 1, blocking.run);
     const leaving = new AbortController();
-    const second = through(lanes, 1, held().run, leaving.signal);
+    const second = through(solo, 1, held().run, leaving.signal);
     await settled();
-    expect([...lanes.loads()]).toEqual([['a', { running: 1, waiting: 1 }]]);
+    expect([...solo.lanes.loads()]).toEqual([['a', { running: 1, waiting: 1 }]]);
     leaving.abort();
     await expect(second).rejects.toThrow();
     await settled();
-    expect([...lanes.loads()]).toEqual([['a', { running: 1, waiting: 0 }]]);
+    expect([...solo.lanes.loads()]).toEqual([['a', { running: 1, waiting: 0 }]]);
     blocking.resolve('');
     await first;
   });
@@ -209,11 +223,11 @@ describe('a use that no longer wants to wait', () => {
 
 describe('lanes', () => {
   it('are there only while somebody uses them', async () => {
-    const lanes = createLanes();
+    const solo = soloLanes();
     for (let index = 0; index < 100; index += 1) {
-      await through(lanes, 1, async () => '', NEVER, `model-${index}`);
-      await through(lanes, 1, () => Promise.reject(new Error('x')), NEVER, `model-${index}`).catch(() => undefined);
+      await through(solo, 1, async () => '', NEVER, `model-${index}`);
+      await through(solo, 1, () => Promise.reject(new Error('x')), NEVER, `model-${index}`).catch(() => undefined);
     }
-    expect([...lanes.loads()]).toEqual([]);
+    expect([...solo.lanes.loads()]).toEqual([]);
   });
 });

@@ -1,0 +1,26 @@
+import type { Capacity } from './capacity.ts';
+import type { Pace } from './pace.ts';
+
+/** When tasks that wait in a lane may expect their turns, in milliseconds from now. */
+export interface Outlook {
+  /** Of the first that has to wait for one. */
+  readonly firstMs: number;
+  /** `turns`: how many are taken before. */
+  expectedMs(turns: number): number;
+}
+
+/**
+ * `blockedMs`: how long nobody is admitted, as Redis last said. Where there are more workers than places, this worker's
+ * part is less than one: but as long as it runs nothing one of its tasks must stay and ask, or nobody would ever start.
+ */
+export function outlookOf(now: Capacity, pace: Pace, blockedMs: number): Outlook {
+  const { share, betweenCallsMs } = now;
+  const room = Math.max(pace.running === 0 ? 1 : 0, Math.floor(share) - pace.running);
+  const isOnlyBlocked = blockedMs > 0 && room > 0;
+  const firstMs = isOnlyBlocked ? blockedMs : Math.max(blockedMs, pace.untilNextEnds() ?? betweenCallsMs);
+  const free = blockedMs > 0 ? 0 : room;
+  return {
+    firstMs,
+    expectedMs: (turns) => (turns < free ? 0 : firstMs + (turns - free) * betweenCallsMs),
+  };
+}
