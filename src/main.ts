@@ -1,11 +1,11 @@
 /** The composition root: the one place that reads `process.env`, hears signals and opens connections. */
 import type { Cluster, Redis } from 'ioredis';
 import { loadSnapshot } from './catalog/load.ts';
-import type { Snapshot } from './catalog/snapshot.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
 import { runCan } from './commands/can.ts';
 import { checkConductor } from './commands/check/conductor.ts';
 import type { Finding } from './commands/check/finding.ts';
+import { longestWait } from './commands/check/longest-wait.ts';
 import { checkRecords } from './commands/check/records.ts';
 import { checkCredentials, checkRedis } from './commands/check/surroundings.ts';
 import { reportFindings } from './commands/check.ts';
@@ -13,8 +13,7 @@ import type { Terminal } from './commands/terminal.ts';
 import { type Config, parseConfig } from './config.ts';
 import { messageOf, ServiceError } from './errors.ts';
 import { inTime } from './in-time.ts';
-import { modelRecord } from './integrations/model.ts';
-import { openCluster, openRedis } from './redis/connect.ts';
+import { openCluster, openRedis, RUNTIME_CONNECTION } from './redis/connect.ts';
 import { keyNames } from './redis/keys.ts';
 import { parseRedisUrl } from './redis/url.ts';
 import { createLog } from './telemetry/log.ts';
@@ -33,12 +32,15 @@ export async function runWorker(): Promise<number> {
   const redis = config.redis.cluster
     ? openCluster(config.redis, 'bedrock-cohere', log)
     : openRedis(config.redis, 'bedrock-cohere', log);
+  const runtime = config.redis.cluster
+    ? openCluster(config.redis, 'bedrock-cohere-runtime', log)
+    : openRedis(config.redis, 'bedrock-cohere-runtime', log, RUNTIME_CONNECTION);
   const ears = config.redis.cluster
     ? undefined
     : openRedis(config.redis, 'bedrock-cohere-ears', log, { protocol: 2, autoResubscribe: false });
   let worker: Awaited<ReturnType<typeof startWorker>>;
   try {
-    worker = await startWorker({ config, log, redis, ears, variables: process.env });
+    worker = await startWorker({ config, log, redis, runtime, ears, variables: process.env });
   } catch (error) {
     throw startFault(error, config);
   }
@@ -84,7 +86,7 @@ export async function runCheckCommand({
       ? []
       : await Promise.all([
           checkRedis(redis),
-          checkConductor(session.metadata, config.tasks.served, config.conductor.apiUrl, longestDeferral(snapshot)),
+          checkConductor(session.metadata, config.tasks.served, config.conductor.apiUrl, longestWait(snapshot)),
           checkCredentials({ snapshot, names, secrets, log }),
         ]);
     session.close();
@@ -99,15 +101,6 @@ function checkMode({ access: { mode } }: Config): Finding[] {
   if (mode === 'enforce') return [];
   const message = `is ${mode}: tasks run whatever the grants say`;
   return [{ severity: 'warning', key: 'environment', field: 'RBAC_MODE', message }];
-}
-
-/** The longest `maxDeferralSeconds` of any model, in seconds; the default where there is none. */
-function longestDeferral(snapshot: Snapshot): number {
-  const deferrals = [...snapshot.names('models')].flatMap((name) => {
-    const found = snapshot.lookup('models', name);
-    return found.kind === 'found' ? [found.record.configuration.maxDeferralSeconds] : [];
-  });
-  return Math.max(...(deferrals.length > 0 ? deferrals : [modelRecord.parse({}).configuration.maxDeferralSeconds]));
 }
 
 /** One-shot commands: a connection that either opens or says in one line that it does not. */

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import type { ServedType } from '../config.ts';
-import { failureOf, messageOf, ServiceError } from '../errors.ts';
+import { messageOf } from '../errors.ts';
+import type { Lanes } from '../integrations/lanes/lanes.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createBacklog } from './backlog.ts';
 import { createBackOff } from './conductor/back-off.ts';
 import type { Conductor } from './conductor/conductor.ts';
-import type { Outcome } from './conductor/outcome.ts';
 import { type PolledTask, readPolledTask } from './conductor/polled-task.ts';
-import { startUpdates } from './conductor/task-updates.ts';
+import { createHeldTasks } from './held-tasks.ts';
+import type { ClaimAnswer, Ledger } from './ledger/ledger.ts';
 import { createPollPace } from './poll-pace.ts';
 import type { Slots } from './slots.ts';
 import type { TaskHandler } from './tasks/llm-task.ts';
@@ -16,18 +17,26 @@ export interface TaskLoopParts {
   readonly served: readonly (ServedType & { readonly handler: TaskHandler })[];
   readonly domain: string | undefined;
   readonly conductor: Conductor;
+  readonly ledger: Ledger;
   readonly slots: Slots;
-  readonly workerId: string;
+  /** Asked how many more tasks are worth having. */
+  readonly lanes: Pick<Lanes, 'room' | 'untilRoom'>;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Resolves when tasks may be taken, or when the signal is aborted. */
   readonly untilReady: (signal: AbortSignal) => Promise<void>;
+  /** A poll's answer was lost: Conductor may have handed tasks to this incarnation that it knows nothing of. */
+  readonly onPollLost: (incarnation: string) => void;
+  /** Every task that came, before it runs. */
+  readonly onTask: (task: PolledTask) => void;
 }
 
 export interface TaskLoop {
   start(): void;
   /** Whether the last poll of every type was answered; undefined before the first answer. */
   conductorAnswers(): boolean | undefined;
+  /** Tasks polled by an incarnation that was declared dead: others have them now. */
+  abandon(incarnation: string): void;
   /**
    * No new polls; open ones are awaited, never cut, for a task in an answer that nobody reads would be lost. What runs
    * may end within `drainMs`; everything else goes back to Conductor. Resolves to whether every task was handed over.
@@ -35,26 +44,19 @@ export interface TaskLoop {
   stop(drainMs: number): Promise<boolean>;
 }
 
-/** Outcomes on their way to Conductor; beyond that no tasks are asked for until it takes some. */
-const OUTCOMES_WAITING_AT_MOST = 1_000;
 /** How long handing back may take once the drain time is over. */
 const HAND_BACK_MS = 5_000;
 
 /** Polls each task type and runs what comes: the worker's heart. */
 export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
-  const { conductor, slots, workerId, metrics, log } = parts;
+  const { conductor, ledger, slots, lanes, metrics, log } = parts;
   const stopping = new AbortController();
-  const breakOff = new AbortController();
-  const giveUp = new AbortController();
   const loops = new Set<Promise<void>>();
-  const runs = new Set<Promise<boolean>>();
   const answered = new Map<string, boolean>();
   /** Types whose last poll brought tasks. */
   const busy = new Set<string>();
-  /** Tasks from their poll until Conductor has their answer, or they are given back. */
-  const held = new Set<string>();
-  const backlog = createBacklog(OUTCOMES_WAITING_AT_MOST);
-  let allHandedOver = true;
+  const backlog = createBacklog();
+  const held = createHeldTasks({ conductor, ledger, backlog, metrics, log });
 
   async function pollForever(served: TaskLoopParts['served'][number]): Promise<void> {
     const { queue } = served;
@@ -64,18 +66,20 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
     for (;;) {
       await parts.untilReady(stopping.signal);
       await backlog.untilRoom(stopping.signal);
-      // An idle type keeps one place reserved; the busy ones share the others.
-      const count = await slots.reserve((free) => (busy.has(queue) ? Math.ceil(free / busy.size) : 1), stopping.signal);
+      await lanes.untilRoom(stopping.signal);
+      const count = await slots.reserve((free) => wanted(queue, free), stopping.signal);
       if (count === 0) return;
       const waitMs = pace.waitMs(count);
       const startedAt = performance.now();
+      const { incarnation } = ledger;
       let polled: unknown[];
       try {
-        polled = await conductor.poll({ queue, count, waitMs, workerId, domain: parts.domain });
+        polled = await conductor.poll({ queue, count, waitMs, workerId: incarnation, domain: parts.domain });
       } catch (error) {
         slots.release(count);
         busy.delete(queue);
         pace.failed();
+        parts.onPollLost(incarnation);
         if (answered.get(queue) !== false) {
           log.warn({ queue, reason: messageOf(error) }, 'Conductor cannot be polled; trying again');
         }
@@ -89,86 +93,68 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       pace.observe({ asked: count, came: polled.length, waitMs, tookMs: performance.now() - startedAt });
       if (polled.length > 0) busy.add(queue);
       else busy.delete(queue);
-      const tasks = polled.map(readPolledTask).filter((task) => task !== undefined);
-      if (tasks.length < polled.length) log.error({ queue }, 'Conductor sent something that is no task');
+      const tasks = readTasks(polled, queue);
       slots.release(count - tasks.length);
-      for (const task of tasks) {
-        if (held.has(task.taskId)) {
-          // Conductor's queues may deliver twice; a second run would write over the first.
-          log.warn({ taskId: task.taskId }, 'Conductor sent a task that is held already');
-          slots.release(1);
-        } else {
-          track(run(task, served));
-        }
-      }
+      if (tasks.length > 0) await take(tasks, incarnation, served);
       // A queue that is empty holds the poll; what answers at once with nothing would be asked without pause.
       if (polled.length === 0 && performance.now() - startedAt < waitMs / 2) await idle.wait(stopping.signal);
       else idle.reset();
     }
   }
 
-  /** A task holds its slot until its outcome is known; handing that to Conductor, however long it takes, holds none. */
-  async function run(task: PolledTask, { type, handler }: TaskLoopParts['served'][number]): Promise<boolean> {
-    const startedAt = performance.now();
-    held.add(task.taskId);
-    const updates = startUpdates(task, { conductor, workerId, log, giveUp: giveUp.signal });
-    const outcome = await outcomeOf(task, handler).finally(() => {
-      backlog.enter();
-      slots.release(1);
-    });
-    // Given back, it may come again before Conductor's answer does, and is then to be run.
-    if (outcome.kind === 'give-back') held.delete(task.taskId);
-    const code = outcome.kind === 'fail' ? outcome.error.code : '';
-    metrics.taskEnded({ type, outcome: outcome.kind, code }, (performance.now() - startedAt) / 1_000);
-    log.debug(
-      { taskId: task.taskId, workflowId: task.workflowInstanceId, outcome: outcome.kind, code, ...reasonFor(outcome) },
-      'A task ended',
-    );
-    return await updates.finish(outcome).finally(() => {
-      backlog.leave();
-      held.delete(task.taskId);
+  /** An idle type keeps one place reserved; the busy ones share the others. */
+  function wanted(queue: string, free: number): number {
+    const share = busy.has(queue) ? Math.ceil(free / busy.size) : 1;
+    return Math.min(share, backlog.room(), lanes.room());
+  }
+
+  function readTasks(polled: readonly unknown[], queue: string): PolledTask[] {
+    const tasks = polled.map(readPolledTask).filter((task) => task !== undefined);
+    if (tasks.length < polled.length) log.error({ queue }, 'Conductor sent something that is no task');
+    return tasks.filter(({ taskId }, index) => {
+      // Conductor's queues may deliver twice; a second run would write over the first.
+      const isTwice = held.has(taskId) || tasks.findIndex((other) => other.taskId === taskId) < index;
+      if (isTwice) log.warn({ taskId }, 'Conductor sent a task that is held already');
+      return !isTwice;
     });
   }
 
-  async function outcomeOf(task: PolledTask, handler: TaskHandler): Promise<Outcome> {
-    if (stopping.signal.aborted) return { kind: 'give-back', afterSeconds: 1 };
-    try {
-      if (task.remainingMs === undefined) {
-        return await handler({ task, waiting: stopping.signal, running: breakOff.signal });
-      }
-      const deadline = deadlineAfter(task.remainingMs);
-      try {
-        const waiting = AbortSignal.any([stopping.signal, deadline.signal]);
-        const running = AbortSignal.any([breakOff.signal, deadline.signal]);
-        return await handler({ task, waiting, running });
-      } finally {
-        deadline.cancel();
-      }
-    } catch (error) {
-      // Handlers answer for everything they foresee; what gets here must still end the task, or it would be kept alive.
-      log.error({ err: error, taskId: task.taskId }, 'A task met a fault of this worker');
-      return { kind: 'fail', error: failureOf(error) };
+  /** Every task is claimed before it is run, so that nobody gives it back under us and somebody does when we die. */
+  async function take(
+    tasks: readonly PolledTask[],
+    incarnation: string,
+    { type, handler }: TaskLoopParts['served'][number],
+  ): Promise<void> {
+    const claims = await ledger.claim(incarnation, tasks).catch((error: unknown) => {
+      log.warn({ reason: messageOf(error), tasks: tasks.length }, 'Tasks go back: Redis did not take their claims');
+      return undefined;
+    });
+    for (const [index, task] of tasks.entries()) {
+      parts.onTask(task);
+      const claim: ClaimAnswer | undefined = claims?.[index];
+      const freeSlot = (): void => slots.release(1);
+      const ticket = claim?.kind === 'ours' ? claim.ticket : undefined;
+      const arrival = { task, incarnation, type, handler, ticket, claimed: claim !== undefined, freeSlot };
+      if (claim?.kind !== 'taken') held.run(arrival);
+      else void settleDispute(task, incarnation, () => held.run(arrival)).catch(freeSlot);
     }
   }
 
-  function track(running: Promise<boolean>): void {
-    const kept = running
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'A task was lost to a fault of this worker');
-        return false;
-      })
-      .then((handedOver) => {
-        allHandedOver &&= handedOver;
-        return handedOver;
-      })
-      .finally(() => runs.delete(kept));
-    runs.add(kept);
-  }
-
-  async function allEnded(): Promise<void> {
-    // A poll that was open brings its tasks when it is answered: only then are all runs known.
-    await Promise.all(loops);
-    while (runs.size > 0) await Promise.all(runs);
+  /** The ledger says that somebody else has it. Conductor knows who polled last: where it was us, the task is ours. */
+  async function settleDispute(task: PolledTask, incarnation: string, run: () => void): Promise<void> {
+    const { taskId } = task;
+    try {
+      const state = await conductor.taskState(taskId);
+      const isOurs =
+        state?.status === 'IN_PROGRESS' && state.workerId === incarnation && state.pollCount === task.pollCount;
+      if (!isOurs) throw new Error('Conductor gave it to somebody else since');
+      await ledger.claimByForce(incarnation, task);
+    } catch (error) {
+      log.warn({ taskId, reason: messageOf(error) }, 'A task that came is claimed by another worker, and left to it');
+      parts.onPollLost(incarnation);
+      throw error;
+    }
+    run();
   }
 
   return {
@@ -182,43 +168,29 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       if (answered.size === 0) return undefined;
       return [...answered.values()].every(Boolean);
     },
+    abandon: (incarnation) => held.abandon(incarnation),
     async stop(drainMs) {
       stopping.abort(new Error('the worker is stopping'));
-      const breakOffTimer = setTimeout(() => breakOff.abort(new Error('the time to drain is over')), drainMs);
-      const giveUpTimer = setTimeout(() => giveUp.abort(new Error('the worker must end')), drainMs + HAND_BACK_MS);
+      held.stopWaiting();
+      const mustEnd = Promise.withResolvers<undefined>();
+      const breakOffTimer = setTimeout(held.breakOff, drainMs);
+      const giveUpTimer = setTimeout(() => {
+        held.giveUp();
+        mustEnd.resolve(undefined);
+      }, drainMs + HAND_BACK_MS);
       try {
+        // A poll that was open brings its tasks when it is answered: only then are all runs known.
+        const ended = Promise.all(loops).then(() => held.untilNone());
         // Not even a Conductor that takes calls and never answers holds the process for longer.
-        const ended = await Promise.race([allEnded().then(() => true), aborted(giveUp.signal).then(() => false)]);
-        if (!ended)
-          log.error({ tasksHeld: runs.size }, 'Conductor does not answer: what is held is left to its timeouts');
-        allHandedOver &&= ended;
+        const handedOver = await Promise.race([ended, mustEnd.promise]);
+        if (handedOver === undefined) {
+          log.error({ tasksHeld: held.size }, 'Conductor does not answer: what is held is left to whoever takes over');
+        }
+        return handedOver ?? false;
       } finally {
         clearTimeout(breakOffTimer);
         clearTimeout(giveUpTimer);
       }
-      return allHandedOver;
     },
   };
-}
-
-/** Conductor gets this long to end a task itself, by its own clock, before we say that its time is over. */
-const DEADLINE_GRACE_MS = 1_000;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-function deadlineAfter(remainingMs: number): { signal: AbortSignal; cancel: () => void } {
-  const controller = new AbortController();
-  const timer = setTimeout(
-    () =>
-      controller.abort(new ServiceError('TASK_TIMED_OUT', "the timeoutSeconds of the task's definition have passed")),
-    Math.min(remainingMs + DEADLINE_GRACE_MS, LONGEST_TIMER_MS),
-  );
-  return { signal: controller.signal, cancel: () => clearTimeout(timer) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-function reasonFor(outcome: Outcome): { reason?: string } {
-  return outcome.kind === 'fail' ? { reason: outcome.error.message } : {};
 }

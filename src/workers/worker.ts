@@ -1,23 +1,32 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
+import { createLaneStore } from '../cluster/lane-store.ts';
+import { createLedgerStore } from '../cluster/ledger-store.ts';
 import type { Config, TaskType } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { createClients } from '../integrations/clients.ts';
 import { createLanes } from '../integrations/lanes/lanes.ts';
+import { warnUnlessNoEviction } from '../redis/eviction.ts';
 import { keyNames } from '../redis/keys.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { createConductor } from './conductor/conductor.ts';
+import { createFoundTaskNames } from './conductor/found-task-names.ts';
 import { createConductorSession } from './conductor/session.ts';
 import { registerTaskDefinitions } from './conductor/task-definitions.ts';
 import { startHealthServer } from './health-server.ts';
+import { createPollLosses } from './ledger/poll-losses.ts';
+import { createRescue } from './ledger/rescue.ts';
+import { createSweep } from './ledger/sweep.ts';
+import { createSleeperCalls } from './sleepers.ts';
 import { createSlots } from './slots.ts';
 import { createTaskLoop } from './task-loop.ts';
 import { generateEmbeddings } from './tasks/generate-embeddings.ts';
-import { createLlmTaskHandler, type LlmTaskKind } from './tasks/llm-task.ts';
+import { createLaneLimits } from './tasks/lane-limits.ts';
+import type { LlmTaskKind } from './tasks/llm-plan.ts';
+import { createLlmTaskHandler } from './tasks/llm-task.ts';
 import { createSubjectFinder } from './tasks/subject-source.ts';
 import { textComplete } from './tasks/text-complete.ts';
 
@@ -39,6 +48,8 @@ export interface WorkerParts {
   readonly log: Logger;
   /** Reads the catalog and writes denials. Not yet connected. */
   readonly redis: Redis | Cluster;
+  /** Writes what replicas share: claims, leases, tickets. Rejects at once while Redis is away. Not yet connected. */
+  readonly runtime: Redis | Cluster;
   /** Hears of changes in the catalog; undefined on Cluster. Not yet connected. */
   readonly ears: Redis | undefined;
   /** For secrets written as `env:NAME`. */
@@ -60,10 +71,17 @@ const LAST_WRITES_MS = 1_000;
  * Puts a worker together and starts it. Resolves when its HTTP port is open; Redis and Conductor may still be away: it
  * goes on trying, and `/readyz` says what is missing. Rejects when the port is taken.
  */
-export async function startWorker({ config, log: rootLog, redis, ears, variables }: WorkerParts): Promise<Worker> {
-  const id = `${config.workerLabel}/${randomBytes(6).toString('hex')}`;
-  const log = rootLog.child({ worker: id });
+export async function startWorker(parts: WorkerParts): Promise<Worker> {
+  const { config, redis, runtime, ears, variables } = parts;
   const names = keyNames(config.redis.prefix);
+  const ledger = createLedgerStore({
+    redis: runtime,
+    keys: names.ledger,
+    label: config.workerLabel,
+    log: parts.log.child({ label: config.workerLabel }),
+  });
+  const id = ledger.incarnation;
+  const log = parts.log.child({ worker: id });
   const stopping = new AbortController();
   const startedAt = performance.now();
   let state: WorkerState = 'starting';
@@ -71,10 +89,20 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
   const catalog = createLiveCatalog({ redis, ears, names, log });
   const denials = createDenialRecorder({ redis, stream: names.denials, log });
   const clients = createClients({ secrets: { variables, filesDir: config.secrets.filesDir }, log });
-  const lanes = createLanes();
   const session = createConductorSession({ ...config.conductor, log });
   const conductor = createConductor({ apiUrl: config.conductor.apiUrl, session });
   const slots = createSlots(config.tasks.maxInFlight);
+  const laneStore = createLaneStore({ redis: runtime, names, instance: id, log });
+  const sleepers = createSleeperCalls({ conductor, cluster: laneStore, incarnation: () => ledger.incarnation, log });
+  const lanes = createLanes({
+    cluster: laneStore,
+    instance: id,
+    limits: createLaneLimits(catalog.current),
+    mayStart: () => ledger.alive && laneStore.reachable,
+    workers: () => ledger.workers,
+    waitingAtMost: Math.max(1, Math.floor(config.tasks.maxInFlight / 4)),
+    wake: sleepers.wake,
+  });
   const metrics = createMetrics({
     tasksHeld: () => slots.used,
     lanes: () => lanes.loads(),
@@ -105,22 +133,28 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
     return [];
   }
 
+  function notTaking(): string[] {
+    const reasons = catalogUnready();
+    if (reasons.length === 0 && !ledger.alive) return ['Redis does not answer: nobody would know whose a task is'];
+    return reasons;
+  }
+
   function unready(): string[] {
-    if (state === 'starting') return [...catalogUnready(), 'the worker is starting: Conductor has not answered yet'];
+    if (state === 'starting') return [...notTaking(), 'the worker is starting: Conductor has not answered yet'];
     if (state !== 'running') return [`the worker is ${state}`];
     const answers = loop.conductorAnswers();
-    if (answers === undefined) return [...catalogUnready(), 'Conductor has not been polled yet'];
-    return [...catalogUnready(), ...(answers ? [] : ['Conductor does not answer polls'])];
+    if (answers === undefined) return [...notTaking(), 'Conductor has not been polled yet'];
+    return [...notTaking(), ...(answers ? [] : ['Conductor does not answer polls'])];
   }
 
   let saidUnready = false;
 
   /** Waits, and says once that it does and once that it no longer does. */
   async function untilReady(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && catalogUnready().length > 0) {
+    while (!signal.aborted && notTaking().length > 0) {
       if (!saidUnready && (catalog.loaded() || performance.now() - startedAt > STALE_AFTER_MS)) {
         saidUnready = true;
-        log.warn({ reasons: catalogUnready() }, 'No tasks are taken');
+        log.warn({ reasons: notTaking() }, 'No tasks are taken');
       }
       await sleep(READINESS_CHECK_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -130,6 +164,12 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
     }
   }
 
+  const foundNames =
+    config.tasks.registerDefinitions === 'all'
+      ? createFoundTaskNames({ session, served: config.tasks.served, log })
+      : undefined;
+
+  const pollLosses = createPollLosses({ suspects: ledger });
   const loop = createTaskLoop({
     served: config.tasks.served.map((served) => ({
       ...served,
@@ -137,8 +177,11 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
     })),
     domain: config.tasks.domain,
     conductor,
+    ledger,
     slots,
-    workerId: id,
+    lanes,
+    onPollLost: pollLosses.note,
+    onTask: ({ name, hasDefinition }) => foundNames?.noticeTask(name, hasDefinition),
     metrics,
     log,
     untilReady,
@@ -151,9 +194,22 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
     registry: metrics.registry,
   });
   catalog.onChange((snapshot) => clients.keepOnly(new Set(snapshot.names('integrations'))));
+  const rescuing = new AbortController();
+  const { rescue, idle: rescued } = createRescue({ conductor, ledger, log, giveUp: rescuing.signal });
+  const queues = config.tasks.served.map(({ queue }) => queue);
+  const sweep = createSweep({ conductor, suspects: ledger, rescue, queues, log });
+  ledger.listen({
+    takenOver: rescue,
+    declaredDead: (former) => loop.abandon(former),
+    forgotten: () => laneStore.reassert(),
+  });
+  const stopWatchingEviction = warnUnlessNoEviction(redis, log);
   catalog.start();
+  runtime.once('ready', () => ledger.start());
+  laneStore.start();
+  lanes.start();
   // Failing to connect is no reason to end: ioredis tries again, and says so.
-  for (const connection of [redis, ears]) connection?.connect().catch(() => undefined);
+  for (const connection of [redis, runtime, ears]) connection?.connect().catch(() => undefined);
 
   if (config.access.mode !== 'enforce') {
     log.warn({ mode: config.access.mode }, 'RBAC_MODE is not enforce: tasks run whatever the grants say');
@@ -164,7 +220,9 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
       await registerTaskDefinitions({ session, served: config.tasks.served, log }, stopping.signal);
     }
     if (stopping.signal.aborted) return;
+    foundNames?.start();
     loop.start();
+    sweep.start();
     state = 'running';
     log.info({ served: config.tasks.served, httpPort: http.port }, 'The worker is running');
   })();
@@ -179,10 +237,16 @@ export async function startWorker({ config, log: rootLog, redis, ears, variables
     await started;
     state = 'draining';
     const handedOver = await loop.stop(config.tasks.drainTimeoutMs);
+    lanes.stop();
+    pollLosses.stop();
+    // What is being rescued is taken over by the next.
+    rescuing.abort(new Error('the worker is stopping'));
+    await Promise.all([sleepers.settled(), rescued(), sweep.stop(), foundNames?.stop()]);
+    await Promise.all([laneStore.stop(), ledger.leave()]);
     await Promise.race([denials.flush(), sleep(LAST_WRITES_MS)]);
     // First the connections: a read that waits for a Redis that hangs ends with them.
-    for (const connection of [ears, redis]) connection?.disconnect();
-    await catalog.stop();
+    for (const connection of [ears, runtime, redis]) connection?.disconnect();
+    await Promise.all([catalog.stop(), stopWatchingEviction()]);
     // In reverse of how they came to be, each whatever happens to the others.
     const closed = await Promise.allSettled([clients.close(), conductor.close(), session.close()]);
     for (const result of closed) {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
-import { openRedis } from '../../src/redis/connect.ts';
+import { openRedis, RUNTIME_CONNECTION } from '../../src/redis/connect.ts';
 import { startWorker } from '../../src/workers/worker.ts';
 import { capturedLog } from './support/harness.ts';
 import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
@@ -23,7 +23,8 @@ function start() {
   });
   const { log } = capturedLog();
   const [redis, ears] = [openRedis(config.redis, 'a', log), openRedis(config.redis, 'b', log, { protocol: 2 })];
-  return startWorker({ config, log, redis, ears, variables: {} });
+  const runtime = openRedis(config.redis, 'c', log, RUNTIME_CONNECTION);
+  return startWorker({ config, log, redis, runtime, ears, variables: {} });
 }
 
 describe('a worker', () => {

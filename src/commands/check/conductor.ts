@@ -1,24 +1,11 @@
 import type { MetadataClient } from '@io-orkes/conductor-javascript';
-import { z } from 'zod';
 import type { ServedType } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { inTime } from '../../in-time.ts';
+import { isServed, tasksIn, type WorkflowTask } from '../../workers/conductor/workflow-tasks.ts';
 import type { Finding } from './finding.ts';
-
-const TIMEOUTS = ['pollTimeoutSeconds', 'timeoutSeconds', 'totalTimeoutSeconds'] as const;
-const seconds = z.number().nullish();
-const timeouts = z.object({ pollTimeoutSeconds: seconds, timeoutSeconds: seconds, totalTimeoutSeconds: seconds });
-
-/** Just what is read of a workflow definition; tasks hold tasks in forks, switches, loops and inline sub-workflows. */
-const taskShape = z.looseObject({
-  name: z.string(),
-  taskReferenceName: z.string(),
-  type: z.string().default('SIMPLE'),
-  taskDefinition: timeouts.nullish().catch(null),
-});
-const subWorkflow = z.looseObject({ tasks: z.array(z.unknown()) });
-type WorkflowTask = z.infer<typeof taskShape>;
-const NESTED = ['forkTasks', 'loopOver', 'defaultCase', 'decisionCases', 'subWorkflowParam'] as const;
+import type { LongestWait } from './longest-wait.ts';
+import { shortTimeouts, type Timeouts } from './short-timeouts.ts';
 
 /** The SDK itself tries for two minutes where it has to log in, which nobody waits for. */
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -28,36 +15,49 @@ export async function checkConductor(
   metadata: () => Promise<MetadataClient>,
   served: readonly ServedType[],
   where: string,
-  /** How long a task may be put off, in seconds: a definition that gives it less may end it while it waits. */
-  longestDeferral: number,
+  longest: LongestWait,
 ): Promise<Finding[]> {
   try {
     const [definitions, workflows] = await inTime(definitionsOf(metadata), ANSWER_TIMEOUT_MS);
     const byName = new Map(definitions.map((definition) => [definition.name, definition]));
     const queues = new Set(served.map(({ queue }) => queue));
-    const findings: Finding[] = [];
-    const timed = new Set<string>();
+    // Several versions of a workflow, and several tasks of one name, have the same faults.
+    const findings = new Map<string, Finding>();
     for (const workflow of workflows) {
       for (const task of tasksIn(workflow.tasks)) {
-        if (!queues.has(task.type) && !(task.type === 'SIMPLE' && queues.has(task.name))) continue;
-        const definition = byName.get(task.name) ?? task.taskDefinition ?? undefined;
-        const place = { key: `workflow ${workflow.name}`, field: task.taskReferenceName };
-        if (definition === undefined) {
-          findings.push({
-            severity: 'warning',
-            ...place,
-            message: `no task definition is named "${task.name}": a task whose worker dies stays IN_PROGRESS for ever`,
-          });
-        } else if (!timed.has(task.name)) {
-          timed.add(task.name);
-          findings.push(...shortTimeouts(task.name, definition, longestDeferral));
+        if (!isServed(task, queues)) continue;
+        for (const finding of findingsOf(workflow.name, task, byName.get(task.name), longest)) {
+          findings.set(JSON.stringify(finding), finding);
         }
       }
     }
-    return findings;
+    return [...findings.values()];
   } catch (error) {
     const message = `Conductor at ${where} cannot be asked (CONDUCTOR_SERVER_URL): ${messageOf(error)}`;
     return [{ severity: 'error', key: 'conductor', field: '', message, unreachable: true }];
+  }
+}
+
+function* findingsOf(
+  workflow: string,
+  task: WorkflowTask,
+  registered: Timeouts | undefined,
+  longest: LongestWait,
+): Iterable<Finding> {
+  const place = { severity: 'warning', key: `workflow ${workflow}`, field: task.taskReferenceName } as const;
+  // One that the task brings itself comes first (MetadataMapperService).
+  if (task.taskDefinition) {
+    for (const { field, message } of shortTimeouts(task.taskDefinition, longest)) {
+      yield { ...place, field: `${place.field} taskDefinition.${field}`, message };
+    }
+  } else if (registered !== undefined) {
+    for (const { field, message } of shortTimeouts(registered, longest)) {
+      yield { severity: 'warning', key: `task definition ${task.name}`, field, message };
+    }
+  } else {
+    // Conductor makes up a definition: for SIMPLE tasks one with an hour, for others one without any timeout.
+    const then = task.type === 'SIMPLE' ? 'is tried again only after an hour' : 'stays IN_PROGRESS for ever';
+    yield { ...place, message: `no task definition is named "${task.name}": a task whose worker dies ${then}` };
   }
 }
 
@@ -67,36 +67,4 @@ async function definitionsOf(metadata: () => Promise<MetadataClient>) {
   // The SDK hands on whatever came, be it a proxy's page.
   if (!answers.every(Array.isArray)) throw new Error('the answer is not a list of definitions; is it a Conductor?');
   return answers;
-}
-
-function shortTimeouts(
-  name: string,
-  definition: { readonly [K in (typeof TIMEOUTS)[number]]?: number | null | undefined },
-  longestDeferral: number,
-): Finding[] {
-  return TIMEOUTS.filter((field) => (definition[field] ?? 0) > 0 && (definition[field] ?? 0) < longestDeferral).map(
-    (field) => ({
-      severity: 'warning',
-      key: `task definition ${name}`,
-      field,
-      message: `${definition[field]} s may end a task that waits for a busy model; 0 means no limit`,
-    }),
-  );
-}
-
-function* tasksIn(value: unknown): Iterable<WorkflowTask> {
-  if (Array.isArray(value)) {
-    for (const item of value) yield* tasksIn(item);
-    return;
-  }
-  const inline = subWorkflow.safeParse(value);
-  if (inline.success) yield* tasksIn(inline.data.tasks);
-  const task = taskShape.safeParse(value);
-  if (!task.success) return;
-  yield task.data;
-  for (const field of NESTED) {
-    const nested = task.data[field];
-    if (Array.isArray(nested)) yield* tasksIn(nested);
-    else if (typeof nested === 'object' && nested !== null) yield* tasksIn(Object.values(nested));
-  }
 }

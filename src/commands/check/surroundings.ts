@@ -4,16 +4,14 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { verifyCredentials } from '../../integrations/bedrock/verify-credentials.ts';
 import type { SecretSources } from '../../integrations/secrets.ts';
+import { evictionPolicy } from '../../redis/eviction.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Finding } from './finding.ts';
 
-/** Redis must not throw records away when it is full. One that does not tell (CONFIG is often forbidden) is believed. */
+/** Redis must not throw records away when it is full. One that does not tell is believed. */
 export async function checkRedis(redis: Redis | Cluster): Promise<Finding[]> {
-  const policy = await redis.config('GET', 'maxmemory-policy').then(
-    (reply) => (Array.isArray(reply) ? String(reply[1]) : 'noeviction'),
-    () => 'noeviction',
-  );
-  if (policy === 'noeviction') return [];
+  const policy = await evictionPolicy(redis);
+  if (policy === undefined) return [];
   return [
     {
       severity: 'warning',

@@ -1,6 +1,7 @@
 import type { TaskResult } from '@io-orkes/conductor-javascript';
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import { z } from 'zod';
+import { AnswerLate, exchange, type HttpRequest } from '../../http-exchange.ts';
 import type { ConductorSession } from './session.ts';
 
 /** Conductor answered with something else than success. */
@@ -53,6 +54,19 @@ export interface TaskState {
   readonly pollCount: number;
 }
 
+/** A task as its workflow shows it. */
+export interface WorkflowTaskState extends TaskState {
+  readonly taskId: string;
+  /** The queue it is polled from. */
+  readonly taskType: string;
+}
+
+export interface WorkflowDefinition {
+  readonly name: string;
+  /** To be read by `tasksIn`. */
+  readonly tasks: unknown;
+}
+
 export interface WorkflowOrigin {
   readonly createdBy: string | undefined;
   readonly ownerEmail: string | undefined;
@@ -66,6 +80,12 @@ export interface Conductor {
   /** Undefined where Conductor has no such task (any more). */
   taskState(taskId: string): Promise<TaskState | undefined>;
   workflowOrigin(workflowId: string): Promise<WorkflowOrigin>;
+  /** Every version of every workflow. */
+  workflowDefinitions(): Promise<readonly WorkflowDefinition[]>;
+  /** Ids of the workflows of that name, of any version, that have not ended. */
+  runningWorkflows(name: string): Promise<readonly string[]>;
+  /** The tasks of a workflow; none where Conductor has no such workflow (any more). */
+  workflowTasks(workflowId: string): Promise<readonly WorkflowTaskState[]>;
   close(): Promise<void>;
 }
 
@@ -79,6 +99,10 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const RESULT_BYTES_AT_MOST = 10 * 1024 * 1024;
 
 const taskState = z.object({ status: z.string(), workerId: z.string().nullish(), pollCount: z.number().nullish() });
+const workflowTasks = z.object({
+  tasks: z.array(taskState.extend({ taskId: z.string(), taskType: z.string().nullish() })).nullish(),
+});
+const workflowDefinitions = z.array(z.looseObject({ name: z.string(), tasks: z.unknown() }));
 const workflow = z.object({
   createdBy: z.string().nullish(),
   workflowDefinition: z.object({ ownerEmail: z.string().nullish() }).nullish(),
@@ -86,49 +110,45 @@ const workflow = z.object({
 
 export function createConductor({ apiUrl, session }: { apiUrl: string; session: ConductorSession }): Conductor {
   const { origin, pathname } = new URL(apiUrl);
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS,
-    connect: { timeout: 10_000 },
-    headersTimeout: ANSWER_TIMEOUT_MS,
-    bodyTimeout: ANSWER_TIMEOUT_MS,
-  });
+  // Every call has a deadline of its own.
+  const limits = { connect: { timeout: 10_000 }, headersTimeout: 0, bodyTimeout: 0 };
+  const pool = new Pool(origin, { connections: CONNECTIONS, ...limits });
 
-  async function request(
-    operation: string,
-    method: Dispatcher.HttpMethod,
-    path: string,
-    body?: string,
-    signal: AbortSignal = AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-  ): Promise<string> {
+  async function request(operation: string, call: Omit<HttpRequest, 'headers'>): Promise<string> {
+    const startedAt = performance.now();
     const authentication = await session.headers();
-    const response = await pool.request({
-      method,
-      path: `${pathname}${path}`,
-      headers: {
-        accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...authentication,
-      },
-      body: body ?? null,
-      signal,
-    });
-    const text = await response.body.text();
-    if (response.statusCode === 401 || response.statusCode === 403) session.renew();
-    if (response.statusCode >= 300) throw new ConductorRefusal(operation, response.statusCode, text);
+    const timeoutMs = call.timeoutMs - (performance.now() - startedAt);
+    // Waiting for a token counts: what is too late by then is not sent.
+    if (timeoutMs <= 0) throw new AnswerLate(call.timeoutMs);
+    const headers: Record<string, string> = { accept: 'application/json', ...authentication };
+    if (call.body !== undefined) headers['content-type'] = 'application/json';
+    const { status, text } = await exchange(pool, { ...call, path: `${pathname}${call.path}`, headers, timeoutMs });
+    if (status === 401 || status === 403) session.renew();
+    if (status >= 300) throw new ConductorRefusal(operation, status, text);
     return text;
   }
 
   async function read(operation: string, path: string): Promise<unknown> {
-    const text = await request(operation, 'GET', path);
+    const text = await request(operation, { method: 'GET', path, timeoutMs: ANSWER_TIMEOUT_MS });
     // 204: nothing there.
     return text === '' ? undefined : JSON.parse(text);
   }
 
+  /** Undefined for what Conductor itself, and nobody in its place, says it does not know. */
+  async function readIfThere<T>(operation: string, path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    try {
+      return schema.parse(await read(operation, path));
+    } catch (error) {
+      if (error instanceof ConductorRefusal && error.status === 404 && error.isConductors) return undefined;
+      throw error;
+    }
+  }
+
   return {
     async poll({ queue, count, waitMs, workerId, domain }) {
-      const query = new URLSearchParams({ count: String(count), timeout: String(waitMs), workerid: workerId });
-      if (domain !== undefined) query.set('domain', domain);
-      const tasks = await read('a poll', `/tasks/poll/batch/${encodeURIComponent(queue)}?${query}`);
+      const ours = `workerid=${encodeURIComponent(workerId)}${domain === undefined ? '' : `&domain=${encodeURIComponent(domain)}`}`;
+      const path = `/tasks/poll/batch/${encodeURIComponent(queue)}?count=${count}&timeout=${waitMs}&${ours}`;
+      const tasks = await read('a poll', path);
       if (tasks !== undefined && !Array.isArray(tasks))
         throw new Error('the answer to a poll is no list of tasks; is it a Conductor?');
       return tasks ?? [];
@@ -136,27 +156,42 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     async update(result, withinMs = ANSWER_TIMEOUT_MS, giveUp) {
       const body = JSON.stringify(result);
       if (Buffer.byteLength(body) > RESULT_BYTES_AT_MOST) throw new ConductorRefusal('an update', 413, '');
-      const late = AbortSignal.timeout(Math.max(1, Math.min(withinMs, ANSWER_TIMEOUT_MS)));
-      const signal = giveUp === undefined ? late : AbortSignal.any([late, giveUp]);
-      const answer = await request('an update', 'POST', '/tasks', body, signal);
+      const timeoutMs = Math.max(1, Math.min(withinMs, ANSWER_TIMEOUT_MS));
+      const answer = await request('an update', { method: 'POST', path: '/tasks', body, timeoutMs, signal: giveUp });
       // Conductor answers with the task's id; anything else is somebody else's page, and the update is not made.
       if (!answer.includes(result.taskId)) throw new Error("the answer to an update is not Conductor's");
     },
     async taskState(taskId) {
-      try {
-        const state = taskState.parse(await read('a look at a task', `/tasks/${encodeURIComponent(taskId)}`));
-        return { status: state.status, workerId: state.workerId ?? undefined, pollCount: state.pollCount ?? 0 };
-      } catch (error) {
-        if (error instanceof ConductorRefusal && error.status === 404 && error.isConductors) return undefined;
-        throw error;
-      }
+      const found = await readIfThere('a look at a task', `/tasks/${encodeURIComponent(taskId)}`, taskState);
+      return found === undefined ? undefined : stateOf(found);
     },
     async workflowOrigin(workflowId) {
       const path = `/workflow/${encodeURIComponent(workflowId)}?includeTasks=false`;
       const { createdBy, workflowDefinition } = workflow.parse(await read('a look at a workflow', path));
       return { createdBy: createdBy ?? undefined, ownerEmail: workflowDefinition?.ownerEmail ?? undefined };
     },
+    async workflowDefinitions() {
+      return workflowDefinitions.parse(await read('a look at workflow definitions', '/metadata/workflow'));
+    },
+    async runningWorkflows(name) {
+      // It wants a version and heeds none (getRunningWorkflowIds of the servers' ExecutionDAOs).
+      const path = `/workflow/running/${encodeURIComponent(name)}`;
+      return (await readIfThere('a look at running workflows', path, z.array(z.string()))) ?? [];
+    },
+    async workflowTasks(workflowId) {
+      const path = `/workflow/${encodeURIComponent(workflowId)}?includeTasks=true`;
+      const found = await readIfThere('a look at the tasks of a workflow', path, workflowTasks);
+      return (found?.tasks ?? []).map((task) => ({
+        taskId: task.taskId,
+        taskType: task.taskType ?? '',
+        ...stateOf(task),
+      }));
+    },
     // Whatever is still open has been given up by then.
     close: () => pool.destroy(),
   };
+}
+
+function stateOf({ status, workerId, pollCount }: z.infer<typeof taskState>): TaskState {
+  return { status, workerId: workerId ?? undefined, pollCount: pollCount ?? 0 };
 }

@@ -5,6 +5,8 @@ const definition = z
     responseTimeoutSeconds: z.number().nullish(),
     timeoutSeconds: z.number().nullish(),
     timeoutPolicy: z.string().nullish(),
+    pollTimeoutSeconds: z.number().nullish(),
+    retryDelaySeconds: z.number().nullish(),
   })
   .nullish();
 
@@ -20,6 +22,8 @@ const polledTask = z
     externalInputPayloadStoragePath: z.string().nullish(),
     pollCount: z.number().nullish(),
     startTime: z.number().nullish().catch(undefined),
+    scheduledTime: z.number().nullish().catch(undefined),
+    retriedTaskId: z.string().nullish().catch(undefined),
     taskDefinition: definition,
     workflowTask: z.object({ name: z.string().nullish(), taskDefinition: definition }).nullish(),
   })
@@ -35,6 +39,18 @@ const polledTask = z
       /** Conductor keeps a large input elsewhere; it is then not in `input`. */
       inputIsElsewhere: typeof task.externalInputPayloadStoragePath === 'string',
       pollCount: task.pollCount ?? 0,
+      /** When Conductor first scheduled it, in milliseconds, by Conductor's clock; a task that was given back keeps it. */
+      scheduledAt: task.scheduledTime || Date.now(),
+      /** The task that this one is a retry of. */
+      retriedTaskId: task.retriedTaskId ?? undefined,
+      /**
+       * Whether a definition protects the task. Conductor embeds a made-up one where its name is not registered, without
+       * a response timeout: nothing would revive the task if its worker died (tried on 3.32.1).
+       */
+      hasDefinition: (protection?.responseTimeoutSeconds ?? 0) > 0,
+      retryDelaySeconds: protection?.retryDelaySeconds ?? 60,
+      /** How long it may stay SCHEDULED, in milliseconds, from its first scheduling; 0: for ever. */
+      pollTimeoutMs: 1_000 * (protection?.pollTimeoutSeconds ?? 0),
       /**
        * How long Conductor waits for a sign of life, in milliseconds; 0: for ever. Read from the embedded definition: the
        * task's own field is 0 even where its name is registered with a timeout.

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 type SdkClient = Awaited<ReturnType<typeof createConductorClient>>;
 
 export interface ConductorSession {
+  /** Conductor's address with `/api`. */
+  readonly apiUrl: string;
   /** The header that proves who we are; none on a server without authentication. Waits for the first token. */
   headers(): Promise<Readonly<Record<string, string>>>;
   /** After a 401 or 403: the next `headers()` asks for a new token. At most one a second. */
@@ -54,6 +56,7 @@ export function createConductorSession({ apiUrl, auth, log }: ConductorSessionPa
   }
 
   return {
+    apiUrl,
     async headers() {
       if (auth === undefined) return {};
       return (await (await connected()).getAuthenticationHeaders()) ?? {};

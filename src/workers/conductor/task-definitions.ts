@@ -1,13 +1,11 @@
-import type { MetadataClient, TaskDef } from '@io-orkes/conductor-javascript';
+import type { TaskDef } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
 import type { ServedType } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
-import { inTime } from '../../in-time.ts';
 import { createBackOff } from './back-off.ts';
-import { mayBeAcceptedLater } from './conductor.ts';
+import { ConductorRefusal } from './conductor.ts';
+import { type ConductorMetadata, createConductorMetadata } from './metadata.ts';
 import type { ConductorSession } from './session.ts';
-
-const ANSWER_TIMEOUT_MS = 5_000;
 
 /** What workflow authors commonly call their tasks; a task is protected by the definition of its name, not of its type. */
 const COMMON_NAMES = [
@@ -32,37 +30,52 @@ export async function registerTaskDefinitions(parts: TaskDefinitionParts, signal
   const { session, served, log } = parts;
   const names = [...new Set([...COMMON_NAMES, ...served.map(({ queue }) => queue)])];
   const backOff = createBackOff(500, 10_000);
-  // The SDK tries a call again for some seconds by itself, and cannot be told to stop.
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  aborted.catch(() => undefined);
-  while (!signal.aborted) {
-    try {
-      const registering = session.metadata().then((metadata) => registerMissing(metadata, names));
-      const registered = await inTime(Promise.race([registering, aborted]), ANSWER_TIMEOUT_MS);
-      if (registered.length > 0) log.info({ names: registered }, 'Task definitions registered');
-      return;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (isRefusal(error)) {
-        log.warn(
-          { reason: messageOf(error) },
-          'Conductor refuses to register task definitions: tasks may stay without timeouts',
-        );
+  const metadata = createConductorMetadata({ session });
+  try {
+    while (!signal.aborted) {
+      try {
+        const defined = await metadata.definedTasks(signal);
+        const registered: string[] = [];
+        for (const name of names) {
+          if (!defined.has(name) && (await defineIfMissing(metadata, name, signal))) registered.push(name);
+        }
+        if (registered.length > 0) log.info({ names: registered }, 'Task definitions registered');
         return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isFinalRefusal(error)) {
+          log.warn(
+            { reason: messageOf(error) },
+            'Conductor refuses to register task definitions: tasks may stay without timeouts',
+          );
+          return;
+        }
+        log.warn({ reason: messageOf(error) }, 'Conductor cannot be asked for task definitions; trying again');
+        await backOff.wait(signal);
       }
-      log.warn({ reason: messageOf(error) }, 'Conductor cannot be asked for task definitions; trying again');
-      await backOff.wait(signal);
     }
+  } finally {
+    await metadata.close();
   }
 }
 
-async function registerMissing(metadata: MetadataClient, names: readonly string[]): Promise<string[]> {
-  const existing = new Set((await metadata.getAllTaskDefs()).map(({ name }) => name));
-  const missing = names.filter((name) => !existing.has(name));
-  if (missing.length > 0) await metadata.registerTasks(missing.map(definitionOf));
-  return missing;
+/**
+ * Registers one name, unless it has a definition by now: Conductor has no call that creates and never overwrites, so it
+ * is asked once more just before. True where it was registered.
+ */
+export async function defineIfMissing(
+  metadata: ConductorMetadata,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (await metadata.isTaskDefined(name, signal)) return false;
+  await metadata.defineTask(definitionOf(name), signal);
+  return true;
+}
+
+/** Asking again brings the same answer; 403, too: an application without the right will not get it by asking again. */
+export function isFinalRefusal(error: unknown): error is ConductorRefusal {
+  return error instanceof ConductorRefusal && (error.status === 403 || !error.worthRepeating);
 }
 
 function definitionOf(name: string): TaskDef & { name: string } {
@@ -80,18 +93,4 @@ function definitionOf(name: string): TaskDef & { name: string } {
     totalTimeoutSeconds: 0,
     timeoutPolicy: 'RETRY',
   };
-}
-
-/** A 4xx: asking again brings the same answer. The SDK hides the status in different places, depending on the call. */
-function isRefusal(error: unknown): boolean {
-  for (
-    let here: unknown = error;
-    typeof here === 'object' && here !== null;
-    here = (here as { cause?: unknown }).cause
-  ) {
-    const { status } = here as { status?: unknown };
-    // 403 is final here: an application without the right to register will not get it by asking again.
-    if (typeof status === 'number') return status === 403 || (status >= 400 && !mayBeAcceptedLater(status));
-  }
-  return /\b(400|403|405)\b/.test(messageOf(error));
 }

@@ -1,29 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TaskResult } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
 import { messageOf, ServiceError } from '../../errors.ts';
-import { createBackOff } from './back-off.ts';
-import { type Conductor, ConductorRefusal } from './conductor.ts';
+import type { Backlog } from '../backlog.ts';
+import type { ClaimOfTask, Ledger } from '../ledger/ledger.ts';
+import { type BackOff, createBackOff } from './back-off.ts';
+import { type Conductor, ConductorRefusal, type TaskState } from './conductor.ts';
+import { startHeartbeats } from './heartbeats.ts';
+import { inputHash } from './input-hash.ts';
 import { type Outcome, toTaskResult } from './outcome.ts';
 import type { PolledTask } from './polled-task.ts';
 
-/** A heartbeat goes out when this part of the response timeout has passed. */
-const HEARTBEAT_AT = 0.7;
-/** A heartbeat whose answer is later than this, or than the response timeout, is of unknown fate. */
-const HEARTBEAT_ANSWER_MS = 5_000;
-/** One that did not arrive is sent again after this part: what is left of the time must do for it. */
-const HEARTBEAT_AGAIN_AT = 0.1;
-/** Node runs a longer timer at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** After an outcome that followed a heartbeat of unknown fate, Conductor is asked once whether it holds. */
+/** After an outcome that a late heartbeat may undo, Conductor is asked once whether it holds. */
 const LOOK_AGAIN_MS = 5_000;
+/** An answer that Conductor has not confirmed by then is kept in Redis, too. */
+const KEEP_AFTER_MS = 250;
+/** A task that was over when its answer came may be tried again under a new id: its answer is kept for the retry delay and this. */
+const KEPT_FOR_RETRY_SECONDS = 600;
+/** Conductor's own refusals of one outcome, while it takes as many others, after which it is told something simpler. */
+const REFUSALS_AT_MOST = 20;
 
 export interface TaskUpdatesParts {
   readonly conductor: Conductor;
+  readonly ledger: Ledger;
+  /** The incarnation that polled the task. */
   readonly workerId: string;
   readonly log: Logger;
-  /** Aborted when the worker must end: what is not confirmed by then is lost to us, and Conductor's timeouts take over. */
+  /** Aborted when the worker stops: answers that are not confirmed are kept at once. */
+  readonly stopping: AbortSignal;
+  /** Aborted when the worker must end: what is not confirmed by then is left to whoever takes over. */
   readonly giveUp: AbortSignal;
+  /** False for a task whose claim could not be written: there is none to ask for. */
+  readonly claimed: boolean;
+  /** Where outcomes are counted that Conductor did not take at once. */
+  readonly backlog: Backlog;
+  /** Counts outcomes that Conductor took, of all tasks. */
+  readonly accepted: { count: number };
 }
 
 /** Everything this worker writes about one task, one write at a time. */
@@ -36,108 +47,171 @@ export interface TaskUpdates {
  * Conductor's extendLease reads and rewrites the whole task without a lock (WorkflowExecutorOps.extendLease): one that
  * overlaps a completion can restore IN_PROGRESS and lose the answer. So a heartbeat's reply is awaited before any
  * outcome; if it stays unknown, the outcome is sent, and a look five seconds later tells whether to send it again.
+ * Conductor ignores who writes: FAILED and give-backs go out only while the ledger says that the task is ours.
  */
-export function startUpdates(task: PolledTask, { conductor, workerId, log, giveUp }: TaskUpdatesParts): TaskUpdates {
-  const named = log.child({ taskId: task.taskId, workflowId: task.workflowInstanceId });
-  let beating: Promise<void> | undefined;
-  let fateUnknown = false;
-  let lastBeatArrived = true;
-  let timer: NodeJS.Timeout | undefined;
+export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpdates {
+  const { conductor, ledger, workerId, log, giveUp, accepted } = parts;
+  const claim: ClaimOfTask = task;
+  const named = { taskId: task.taskId, workflowId: task.workflowInstanceId };
+  const heartbeats = startHeartbeats(task, { conductor, workerId, stillOurs, log });
+  let kept = false;
+  let keeping: Promise<void> | undefined;
+  let leaveBacklog: (() => void) | undefined;
 
-  function schedule(): void {
-    if (task.responseTimeoutMs <= 0) return;
-    timer = setTimeout(
-      () => {
-        beating = beat().finally(() => {
-          beating = undefined;
-          if (timer !== undefined) schedule();
-        });
-      },
-      Math.min(task.responseTimeoutMs * (lastBeatArrived ? HEARTBEAT_AT : HEARTBEAT_AGAIN_AT), LONGEST_TIMER_MS),
-    );
-  }
-
-  async function beat(): Promise<void> {
-    const heartbeat: TaskResult = {
-      taskId: task.taskId,
-      workflowInstanceId: task.workflowInstanceId,
-      workerId,
-      status: 'IN_PROGRESS',
-      extendLease: true,
-    };
+  /** Where Redis does not say, nobody can have taken over unless this worker was declared dead. */
+  async function stillOurs(): Promise<boolean> {
+    if (!parts.claimed) return true;
     try {
-      await conductor.update(heartbeat, Math.max(task.responseTimeoutMs, HEARTBEAT_ANSWER_MS));
-      lastBeatArrived = true;
-    } catch (error) {
-      lastBeatArrived = false;
-      // A gateway that answers for Conductor knows no more than a lost connection.
-      const isKnown = error instanceof ConductorRefusal && error.status < 500 && error.status !== 408;
-      if (!isKnown) fateUnknown = true;
-      named.warn({ reason: messageOf(error) }, 'A heartbeat did not reach Conductor');
+      return await ledger.stillOurs(workerId, claim);
+    } catch {
+      return ledger.incarnation === workerId;
     }
   }
 
-  schedule();
-
   return {
     async finish(outcome) {
-      clearTimeout(timer);
-      timer = undefined;
-      await beating;
-      const confirmed = await send(outcome);
-      if (!confirmed || !fateUnknown || giveUp.aborted) return confirmed;
-      return await lookAgain(outcome);
+      await heartbeats.stop();
+      if (outcome.kind !== 'complete' && !(await stillOurs())) {
+        log.debug(named, 'A task that somebody else took over is left to them');
+        return true;
+      }
+      if (outcome.kind === 'complete' && heartbeats.missed) await keep(outcome);
+      try {
+        if (!(await send(outcome))) {
+          await keeping;
+          return false;
+        }
+        await keeping;
+        if (heartbeats.fateUnknown || kept) await makeSure(outcome);
+        ledger.release(workerId, claim);
+        return true;
+      } finally {
+        leaveBacklog?.();
+      }
     },
   };
 
   async function send(outcome: Outcome): Promise<boolean> {
     const backOff = createBackOff(200, 10_000);
+    const acceptedAtFirst = accepted.count;
     let sending = outcome;
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
+      // Others may have taken it over since the first attempt.
+      if (attempt > 1 && sending.kind !== 'complete' && !(await stillOurs())) return true;
       try {
-        await conductor.update(toTaskResult(task, workerId, sending), undefined, giveUp);
-        if (backOff.failures > 0) named.info('Conductor took the outcome of a task after all');
+        const result = toTaskResult(task, workerId, sending);
+        await keptIfLate(sending, conductor.update(result, undefined, giveUp));
+        accepted.count += 1;
+        if (backOff.failures > 0) log.info(named, 'Conductor took the outcome of a task after all');
         return true;
       } catch (error) {
-        if (error instanceof ConductorRefusal && !error.worthRepeating) {
-          if (error.status === 404) {
-            named.debug('Conductor no longer has a task whose outcome is known');
-            return true;
-          }
+        const refused = error instanceof ConductorRefusal ? error : undefined;
+        if (refused?.status === 404 && !refused.worthRepeating) {
+          log.debug(named, 'Conductor no longer has a task whose outcome is known');
+          return true;
+        }
+        const isPoison =
+          refused?.isConductors === true &&
+          backOff.failures >= REFUSALS_AT_MOST &&
+          accepted.count - acceptedAtFirst >= REFUSALS_AT_MOST;
+        if (refused !== undefined && (!refused.worthRepeating || isPoison)) {
           if (sending !== outcome || outcome.kind === 'give-back') {
-            named.error({ status: error.status, reason: error.message }, 'Conductor refuses the outcome of a task');
+            log.error(
+              { ...named, status: refused.status, reason: refused.message },
+              'Conductor refuses the outcome of a task',
+            );
             return true;
           }
-          sending = refusedResult(error.status);
+          sending = refusedResult(refused.status);
+          backOff.reset();
           continue;
         }
         if (backOff.failures === 0) {
-          named.warn({ reason: messageOf(error) }, 'Conductor did not take the outcome of a task; trying again');
+          log.warn(
+            { ...named, reason: messageOf(error) },
+            'Conductor did not take the outcome of a task; trying again',
+          );
         }
+        if (sending.kind === 'complete') await keep(sending);
+        leaveBacklog ??= parts.backlog.enter(0);
         await backOff.wait(giveUp);
+        // One that did arrive may have put the task into other hands: repeated, it would take it out of them.
+        if (sending.kind === 'give-back' && (await arrived(backOff))) return true;
         if (giveUp.aborted) {
-          named.error('The outcome of a task could not be handed to Conductor before the worker had to end');
+          log.error(named, 'The outcome of a task could not be handed to Conductor before the worker had to end');
           return false;
         }
       }
     }
   }
 
-  async function lookAgain(outcome: Outcome): Promise<boolean> {
+  /** Whether Conductor has let go of the task: asked until it says so or the worker must end. */
+  async function arrived(backOff: BackOff): Promise<boolean> {
     while (!giveUp.aborted) {
-      await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
       try {
-        const state = await conductor.taskState(task.taskId);
-        const stillOurs =
-          state?.status === 'IN_PROGRESS' && state.workerId === workerId && state.pollCount === task.pollCount;
-        if (!stillOurs) return true;
-        named.warn('A late heartbeat undid the outcome of a task; sending it again');
-        return await send(outcome);
+        return !isOursIn(await conductor.taskState(task.taskId));
       } catch (error) {
-        named.warn({ reason: messageOf(error) }, 'Conductor cannot be asked whether the outcome of a task holds');
+        log.debug({ ...named, reason: messageOf(error) }, 'Conductor cannot be asked whether a give-back arrived');
+        await backOff.wait(giveUp);
       }
     }
-    return true;
+    return false;
+  }
+
+  function isOursIn(state: TaskState | undefined): boolean {
+    return state?.status === 'IN_PROGRESS' && state.workerId === workerId && state.pollCount === task.pollCount;
+  }
+
+  async function keptIfLate(outcome: Outcome, update: Promise<void>): Promise<void> {
+    if (outcome.kind !== 'complete' || kept) return await update;
+    const late = (): void => void keep(outcome);
+    const timer = setTimeout(late, KEEP_AFTER_MS);
+    parts.stopping.addEventListener('abort', late, { once: true });
+    try {
+      await update;
+    } finally {
+      clearTimeout(timer);
+      parts.stopping.removeEventListener('abort', late);
+    }
+  }
+
+  async function keep({ output }: Outcome & { kind: 'complete' }): Promise<void> {
+    if (kept) return;
+    kept = true;
+    const answer = {
+      inputHash: inputHash(task.input),
+      result: { status: 'COMPLETED', outputData: { ...output } },
+    } as const;
+    leaveBacklog ??= parts.backlog.enter(Buffer.byteLength(JSON.stringify(output)));
+    keeping = ledger.keepAnswer(task.taskId, answer).catch((error: unknown) => {
+      kept = false;
+      log.debug({ ...named, reason: messageOf(error) }, 'An answer could not be kept in Redis');
+    });
+    await keeping;
+  }
+
+  /** An update of a task that is over is answered with success and ignored; one may have been undone by a heartbeat. */
+  async function makeSure(outcome: Outcome): Promise<void> {
+    while (!giveUp.aborted) {
+      if (heartbeats.fateUnknown) await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
+      try {
+        const state = await conductor.taskState(task.taskId);
+        const wasUndone = heartbeats.fateUnknown && isOursIn(state);
+        if (wasUndone) {
+          log.warn(named, 'A late heartbeat undid the outcome of a task; sending it again');
+          await send(outcome);
+        }
+        const hasIt = wasUndone || state?.status === 'COMPLETED';
+        if (kept) ledger.answerDelivered(task.taskId, hasIt ? 0 : task.retryDelaySeconds + KEPT_FOR_RETRY_SECONDS);
+        return;
+      } catch (error) {
+        log.warn(
+          { ...named, reason: messageOf(error) },
+          'Conductor cannot be asked whether the outcome of a task holds',
+        );
+        await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
+      }
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { ServiceError } from '../../errors.ts';
-import type { LlmTaskKind } from './llm-task.ts';
+import { estimateTokens, type LlmTaskKind } from './llm-plan.ts';
+import { shareTokens } from './shared-tokens.ts';
 import { generateEmbeddingsInput, readInput } from './task-inputs.ts';
 
 /** LLM_GENERATE_EMBEDDINGS: a text as a vector. Orkes: "LLM Generate Embeddings" task. */
@@ -19,12 +20,28 @@ export const generateEmbeddings: LlmTaskKind = {
       );
     }
     const { text, dimensions, inputType } = input;
+    const join = (texts: readonly string[]) => codec.encode({ texts, dimensions, inputType });
     return {
-      call: codec.encode({ texts: [text], dimensions, inputType }),
+      call: join([text]),
       notes,
+      estimatedTokens: estimateTokens(text),
       finish(answer) {
         const { vectors, tokens } = codec.decode(answer, 1);
         return { output: { result: vectors[0] }, tokens };
+      },
+      shared: {
+        key: JSON.stringify([model.model, dimensions, inputType]),
+        text,
+        bytes: Buffer.byteLength(JSON.stringify(text)) + 1,
+        join,
+        split(answer, texts) {
+          const { vectors, tokens } = codec.decode(answer, texts.length);
+          const shares = tokens.prompt === undefined ? undefined : shareTokens(tokens.prompt, texts);
+          return texts.map((_, index) => ({
+            output: { result: vectors[index], ...(shares === undefined ? {} : { tokensShared: true }) },
+            tokens: shares === undefined ? {} : { prompt: shares[index] },
+          }));
+        },
       },
     };
   },

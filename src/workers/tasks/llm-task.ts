@@ -1,42 +1,29 @@
 import type { Logger } from 'pino';
-import type { Snapshot } from '../../catalog/snapshot.ts';
-import type { TaskType } from '../../config.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
-import type { Clients } from '../../integrations/clients.ts';
-import type { BedrockAnswer, BedrockCall, TokenCounts } from '../../integrations/codec.ts';
+import type { TokenCounts } from '../../integrations/codec.ts';
+import type { Ticket } from '../../integrations/lanes/lane-cluster.ts';
+import { Deferred } from '../../integrations/lanes/lane-use.ts';
 import type { Lanes } from '../../integrations/lanes/lanes.ts';
-import { splitQualified } from '../../integrations/names.ts';
-import { laneLimits, laneOf, type ResolvedModel, withLife } from '../../integrations/resolve.ts';
+import { laneOf } from '../../integrations/resolve.ts';
 import type { DenialRecorder } from '../../telemetry/denials.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
 import { ConductorRefusal } from '../conductor/conductor.ts';
 import type { Outcome } from '../conductor/outcome.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
+import { BelongsElsewhere, type DispatchParts, dispatch, type LlmAttempt, type Prepared } from './llm-attempt.ts';
+import type { LlmResult, LlmTaskKind } from './llm-plan.ts';
 import { findModel } from './model-lookup.ts';
-import { type AccessMode, createTaskPermission, type TaskPermission } from './permission.ts';
+import { type AccessMode, createTaskPermission } from './permission.ts';
+import { sleepAtMost } from './sleep-bound.ts';
 import type { SubjectByRecords, SubjectFinder } from './subject-source.ts';
 import { blameDefaults, readNames } from './task-inputs.ts';
-
-/** How one task type turns a task into a call and the answer into an output. Both throw ServiceErrors. */
-export interface LlmTaskKind {
-  readonly type: TaskType;
-  plan(view: {
-    readonly task: PolledTask;
-    readonly model: ResolvedModel;
-    readonly snapshot: Snapshot;
-    readonly permission: TaskPermission;
-  }): LlmPlan;
-}
-
-export interface LlmPlan {
-  readonly call: BedrockCall;
-  readonly notes: readonly string[];
-  finish(answer: BedrockAnswer): { readonly output: Readonly<Record<string, unknown>>; readonly tokens: TokenCounts };
-}
 
 /** One run of a task. */
 export interface TaskRun {
   readonly task: PolledTask;
+  /** Its place in a lane, where it waited before. */
+  readonly ticket?: Ticket | undefined;
+  /** What an earlier run of the same task, under another id, had as its answer; asked only once the task may run. */
+  readonly earlierAnswer?: (() => Promise<Outcome | undefined>) | undefined;
   /** Aborted when the worker stops: what has not started its call goes back. */
   readonly waiting: AbortSignal;
   /** Aborted when the worker must end: running calls are broken off and go back. */
@@ -45,16 +32,13 @@ export interface TaskRun {
 
 export type TaskHandler = (run: TaskRun) => Promise<Outcome>;
 
-export interface LlmTaskParts {
-  readonly catalog: () => Snapshot;
+export interface LlmTaskParts extends DispatchParts {
   /** False while the catalog is empty or may be stale: nothing is decided then, and tasks go back. */
   readonly mayDecide: () => boolean;
   readonly subjects: SubjectFinder;
   readonly mode: AccessMode;
   readonly denials: DenialRecorder;
-  readonly lanes: Lanes;
-  readonly clients: Clients;
-  readonly metrics: Metrics;
+  readonly lanes: Pick<Lanes, 'through'>;
   readonly log: Logger;
 }
 
@@ -70,22 +54,14 @@ class Undecided extends Error {
   override readonly name = 'Undecided';
 }
 
-interface Prepared {
-  readonly snapshot: Snapshot;
-  readonly model: ResolvedModel;
-  readonly plan: LlmPlan;
-}
-
 /**
  * A task's way: input → subject → decision → integration, model, prompt → lane → Bedrock → output. What was decided
- * before the lane, the subject included, is decided again after it wherever the catalog has changed meanwhile, so that a
- * right revoked while a task waited stops it.
+ * before the lane, the subject included, is decided again after it wherever the catalog has changed meanwhile.
  */
 export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): TaskHandler {
-  const { catalog, lanes, clients, metrics, log } = parts;
-  const limitOf = laneLimitFinder();
+  const { catalog, lanes, log } = parts;
 
-  async function run({ task, waiting, running }: TaskRun): Promise<Outcome> {
+  async function run({ task, ticket, earlierAnswer, waiting, running }: TaskRun): Promise<Outcome> {
     if (task.inputIsElsewhere) {
       throw new ServiceError(
         'INPUT_INVALID',
@@ -102,8 +78,9 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       const subject = subjectBy?.(snapshot);
       const permission = createTaskPermission({ task, mode: parts.mode, subject, denials: parts.denials, recorded });
       const model = findModel(snapshot, permission, names);
+      const lane = laneOf(names.integration, names.model, model.record);
       try {
-        return { snapshot, model, plan: kind.plan({ task, model, snapshot, permission }) };
+        return { snapshot, model, lane, plan: kind.plan({ task, model, snapshot, permission }) };
       } catch (error) {
         throw blameDefaults(
           error,
@@ -114,20 +91,39 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       }
     }
 
-    let prepared = prepare();
-    const lane = laneOf(names.integration, names.model, prepared.model.record);
-    const answer = await lanes.through({
-      lane,
-      limit: limitOf(prepared.snapshot, lane),
-      waiting,
-      run: async () => {
-        if (catalog() !== prepared.snapshot || !parts.mayDecide()) prepared = prepare();
-        return await call(prepared, running);
-      },
-    });
-    const { output, tokens } = prepared.plan.finish(answer);
-    metrics.tokens({ integration: names.integration, model: names.model }, tokens.prompt, tokens.completion);
-    return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: prepared.plan.notes };
+    const attempt: LlmAttempt = { prepared: prepare(), prepare, waiting, running };
+    const earlier = await earlierAnswer?.();
+    if (earlier !== undefined) return earlier;
+    const { output, tokens } = await turnFor(attempt);
+    return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: attempt.prepared.plan.notes };
+
+    async function turnFor(asking: LlmAttempt): Promise<LlmResult> {
+      for (;;) {
+        const { lane, model, plan } = asking.prepared;
+        try {
+          return await lanes.through<LlmAttempt, LlmResult>({
+            lane,
+            task: {
+              taskId: task.taskId,
+              workflowInstanceId: task.workflowInstanceId,
+              pollCount: task.pollCount,
+              order: task.scheduledAt,
+              responseTimeoutMs: task.responseTimeoutMs,
+              sleepAtMostMs: sleepAtMost(task),
+              ticket,
+            },
+            work: asking,
+            batch: plan.shared,
+            estimatedTokens: plan.estimatedTokens,
+            deferAtMostMs: model.record.configuration.maxDeferralSeconds * 1_000,
+            waiting,
+            start: (attempts, turn) => dispatch(attempts, turn, parts),
+          });
+        } catch (error) {
+          if (!(error instanceof BelongsElsewhere)) throw error;
+        }
+      }
+    }
   }
 
   /** Conductor is asked who started a workflow; while it does not say, the task goes back rather than spend a retry. */
@@ -148,32 +144,18 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
     }
   }
 
-  async function call({ model, plan }: Prepared, signal: AbortSignal): Promise<BedrockAnswer> {
-    const { integration, model: name, configuration, modelId, timeoutMs } = model;
-    const startedAt = performance.now();
-    let code = '';
-    try {
-      return await clients.withClient(integration, configuration, (client) =>
-        client.send({ place: { integration, model: name }, modelId, call: plan.call, timeoutMs, signal }),
-      );
-    } catch (error) {
-      code = signal.aborted ? 'ABORTED' : failureOf(error).code;
-      throw withLife(error, model, new Date());
-    } finally {
-      metrics.callEnded({ integration, model: name, code }, (performance.now() - startedAt) / 1_000);
-    }
-  }
-
   return async (taskRun) => {
+    const { running, waiting } = taskRun;
     try {
-      return await run(taskRun);
+      return await orAborted(run(taskRun), running);
     } catch (error) {
       // Its definition's time is over: Conductor has ended it by now, or is told.
       if (error instanceof ServiceError && error.code === 'TASK_TIMED_OUT') return { kind: 'fail', error };
       // Broken off by the stop, not failed: somebody else takes it.
-      if (taskRun.running.aborted || (taskRun.waiting.aborted && error === taskRun.waiting.reason)) {
+      if (running.aborted || (waiting.aborted && error === waiting.reason)) {
         return { kind: 'give-back', afterSeconds: 1 };
       }
+      if (error instanceof Deferred) return { kind: 'give-back', afterSeconds: error.sleepMs / 1_000 };
       if (error instanceof Undecided) return { kind: 'give-back', afterSeconds: UNDECIDED_SECONDS };
       const failure = failureOf(error);
       if (failure.code === 'INTERNAL')
@@ -183,6 +165,26 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
   };
 }
 
+/** A request that others share goes on without one whose time is over. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    const over = (): void => signal.removeEventListener('abort', abort);
+    promise.then(
+      (value) => {
+        over();
+        resolve(value);
+      },
+      (error: unknown) => {
+        over();
+        reject(error);
+      },
+    );
+  });
+}
+
 /** A count that Bedrock did not give is left out, never 0; the sum stands only where at least one is known. */
 function tokenOutputs({ prompt, completion }: TokenCounts): Record<string, number> {
   return {
@@ -190,25 +192,4 @@ function tokenOutputs({ prompt, completion }: TokenCounts): Record<string, numbe
     ...(prompt === undefined ? {} : { promptTokens: prompt }),
     ...(completion === undefined ? {} : { completionTokens: completion }),
   };
-}
-
-/** Limits of all lanes, worked out once a snapshot. */
-function laneLimitFinder(): (snapshot: Snapshot, lane: string) => number | undefined {
-  const known = new WeakMap<Snapshot, ReadonlyMap<string, number>>();
-  return (snapshot, lane) => {
-    let limits = known.get(snapshot);
-    if (limits === undefined) {
-      limits = laneLimits(modelsOf(snapshot));
-      known.set(snapshot, limits);
-    }
-    return limits.get(lane);
-  };
-}
-
-function* modelsOf(snapshot: Snapshot) {
-  for (const name of snapshot.names('models')) {
-    const parts = splitQualified(name);
-    const found = snapshot.lookup('models', name);
-    if (parts !== undefined && found.kind === 'found') yield { ...parts, record: found.record };
-  }
 }

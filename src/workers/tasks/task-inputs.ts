@@ -116,7 +116,15 @@ export function blameDefaults(error: unknown, input: TaskInput, defaults: TaskIn
 }
 
 function withoutNulls(input: TaskInput): TaskInput {
-  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null && value !== undefined));
+  const given: Record<string, unknown> = {};
+  for (const key of Object.keys(input)) {
+    const value = input[key];
+    if (value === null || value === undefined) continue;
+    // Assigning would set the prototype, and no own property.
+    if (key === '__proto__') Object.defineProperty(given, key, { value, enumerable: true });
+    else given[key] = value;
+  }
+  return given;
 }
 
 function invalidInput(faults: readonly { readonly field: string; readonly message: string }[]): ServiceError {

@@ -3,9 +3,12 @@ import type { FinishReason } from '../../integrations/codec.ts';
 import { templateOf, versionsOf } from '../../prompts/prompt.ts';
 import { renderTemplate } from '../../prompts/render.ts';
 import { promptTarget } from '../../rbac/grants.ts';
-import type { LlmTaskKind } from './llm-task.ts';
+import { estimateTokens, type LlmTaskKind } from './llm-plan.ts';
 import { requireRecord } from './model-lookup.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';
+
+/** What a completion takes at most where neither task nor model says; a family's own maximum may be lower. */
+const DEFAULT_MAX_TOKENS = 1_024;
 
 /** LLM_TEXT_COMPLETE: a named prompt with variables, or literal text, completed. Orkes: "LLM Text Complete" task. */
 export const textComplete: LlmTaskKind = {
@@ -19,10 +22,11 @@ export const textComplete: LlmTaskKind = {
         field: 'model',
       });
     }
-    const call = codec.encode({ ...input, prompt: promptText() });
+    const prompt = promptText();
     return {
-      call,
+      call: codec.encode({ ...input, prompt }),
       notes,
+      estimatedTokens: estimateTokens(prompt) + (input.maxTokens ?? DEFAULT_MAX_TOKENS) * (input.maxResults ?? 1),
       finish(answer) {
         const { completions, tokens } = codec.decode(answer);
         const results = completions.map(({ text }) => (input.jsonOutput === true ? parseJsonText(text, name) : text));

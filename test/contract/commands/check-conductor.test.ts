@@ -42,6 +42,17 @@ describe('a task whose name no definition protects', () => {
     ]);
   });
 
+  it('is said once, though the workflow has several versions', async () => {
+    conductor.workflows = [workflow(task('ask')), { ...workflow(task('ask')), version: 2 }];
+    expect((await check()).findings.length).toBe(1);
+  });
+
+  it('comes back late where it is SIMPLE, since Conductor makes up a definition for it', async () => {
+    conductor.workflows = [workflow(task('ask', { type: 'SIMPLE' }))];
+    const { findings } = await check({ TASK_TYPES: 'LLM_TEXT_COMPLETE=ask' });
+    expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining('only after an hour')]);
+  });
+
   it.each([
     [
       'a branch of SWITCH',
@@ -89,9 +100,11 @@ describe('a task whose name no definition protects', () => {
 
 describe('a definition that gives a waiting task little time', () => {
   it.each([
-    ['pollTimeoutSeconds', 20],
-    ['timeoutSeconds', 899],
-  ])('is a warning, said once however often it is used: %s', async (field, seconds) => {
+    ['pollTimeoutSeconds', 20, 'first scheduled'],
+    // 900 s of deferral, and 120 s for the call.
+    ['timeoutSeconds', 1_019, 'first polled'],
+    ['totalTimeoutSeconds', 1_019, 'all its retries'],
+  ])('is a warning, said once however often it is used: %s', async (field, seconds, since) => {
     conductor.taskDefinitions = [{ name: 'ask', [field]: seconds }];
     conductor.workflows = [workflow(task('ask')), { ...workflow(task('ask')), version: 2 }];
     const { code, findings } = await check();
@@ -101,18 +114,86 @@ describe('a definition that gives a waiting task little time', () => {
         severity: 'warning',
         key: 'task definition ask',
         field,
-        message: expect.stringContaining(`${seconds} s may end`),
+        message: expect.stringContaining(`${seconds} s may end the whole workflow`),
       },
     ]);
+    expect(findings[0]?.message).toContain(since);
+  });
+
+  it('may end the task alone where its policy is RETRY, and nothing where that is ALERT_ONLY', async () => {
+    conductor.workflows = [workflow(task('ask'))];
+    conductor.taskDefinitions = [{ name: 'ask', timeoutSeconds: 60, timeoutPolicy: 'RETRY' }];
+    const [finding] = (await check()).findings;
+    expect(finding?.message).toContain('60 s may end a task that waits');
+    conductor.taskDefinitions = [
+      { name: 'ask', timeoutSeconds: 60, pollTimeoutSeconds: 20, timeoutPolicy: 'ALERT_ONLY' },
+    ];
+    expect(await check()).toMatchObject({ code: 0, findings: [] });
   });
 
   it('is none with no limit, with enough of it, or where none of our tasks uses it', async () => {
     conductor.taskDefinitions = [
-      { name: 'ask', pollTimeoutSeconds: 0, timeoutSeconds: 900 },
-      { name: 'email', pollTimeoutSeconds: 5, timeoutSeconds: 5 },
+      {
+        name: 'ask',
+        pollTimeoutSeconds: 900,
+        timeoutSeconds: 1_020,
+        totalTimeoutSeconds: 0,
+        responseTimeoutSeconds: 4,
+      },
+      { name: 'email', pollTimeoutSeconds: 5, timeoutSeconds: 5, responseTimeoutSeconds: 1 },
     ];
     conductor.workflows = [workflow(task('ask'), task('email', { type: 'SIMPLE' }))];
     expect(await check()).toMatchObject({ code: 0, findings: [] });
+  });
+
+  it('is measured by the longest that any model lets a task wait and call', async () => {
+    await using here = await install();
+    await here.put('integrations', 'p', INTEGRATION);
+    await here.put('models', 'p:quick', {
+      configuration: { family: 'converse', maxDeferralSeconds: 10, timeoutMs: 5_000 },
+    });
+    await here.put('models', 'p:slow', {
+      configuration: { family: 'converse', maxDeferralSeconds: 60, timeoutMs: 9_500 },
+    });
+    conductor.workflows = [workflow(task('ask'))];
+    conductor.taskDefinitions = [{ name: 'ask', pollTimeoutSeconds: 59, timeoutSeconds: 69 }];
+    expect((await world.check(here)).findings.map(({ field }) => field)).toEqual([
+      'pollTimeoutSeconds',
+      'timeoutSeconds',
+    ]);
+    conductor.taskDefinitions = [{ name: 'ask', pollTimeoutSeconds: 60, timeoutSeconds: 70 }];
+    expect((await world.check(here)).findings).toEqual([]);
+  });
+
+  it('and one that no heartbeat can hold, is a warning', async () => {
+    conductor.taskDefinitions = [{ name: 'ask', responseTimeoutSeconds: 3 }];
+    conductor.workflows = [workflow(task('ask'))];
+    expect((await check()).findings).toEqual([
+      {
+        severity: 'warning',
+        key: 'task definition ask',
+        field: 'responseTimeoutSeconds',
+        message: expect.stringContaining('cannot be held by heartbeats'),
+      },
+    ]);
+  });
+
+  it('is looked for where the task brings it, before the one of its name', async () => {
+    conductor.taskDefinitions = [{ name: 'ask', pollTimeoutSeconds: 20 }];
+    conductor.workflows = [
+      workflow(
+        task('ask', { taskDefinition: { name: 'ask', timeoutSeconds: 30 } }),
+        task('fine', { taskDefinition: {} }),
+      ),
+    ];
+    expect((await check()).findings).toEqual([
+      {
+        severity: 'warning',
+        key: 'workflow claims_intake',
+        field: 'ask_ref taskDefinition.timeoutSeconds',
+        message: expect.stringContaining('30 s may end'),
+      },
+    ]);
   });
 });
 

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConductorRefusal } from '../../../src/workers/conductor/conductor.ts';
-import { connect } from '../support/harness.ts';
+import { AnswerLate } from '../../../src/http-exchange.ts';
+import { ConductorRefusal, createConductor } from '../../../src/workers/conductor/conductor.ts';
+import { createConductorSession } from '../../../src/workers/conductor/session.ts';
+import { capturedLog, connect } from '../support/harness.ts';
 import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
 
 let stub: StubConductor;
@@ -47,6 +50,37 @@ describe('the calls to Conductor', () => {
     expect((await refusal(link.conductor.taskState(taskId))).status).toBe(500);
   });
 
+  it('tell which workflows run and what their tasks are', async () => {
+    const fields = { workflowType: 'a name/ü' };
+    const [first, second] = [stub.add('q', fields), stub.add('q', fields)];
+    stub.add('q', { workflowType: 'other' });
+    await link.conductor.poll({ ...POLL, queue: 'q', count: 1 });
+    expect(await link.conductor.runningWorkflows('a name/ü')).toEqual([
+      `workflow-of-${first}`,
+      `workflow-of-${second}`,
+    ]);
+    expect(await link.conductor.runningWorkflows('none')).toEqual([]);
+    expect(await link.conductor.workflowTasks(`workflow-of-${first}`)).toEqual([
+      { taskId: first, taskType: 'q', status: 'IN_PROGRESS', workerId: POLL.workerId, pollCount: 1 },
+    ]);
+    expect(await link.conductor.workflowTasks(`workflow-of-${second}`)).toEqual([
+      { taskId: second, taskType: 'q', status: 'SCHEDULED', workerId: undefined, pollCount: 0 },
+    ]);
+    expect(await link.conductor.workflowTasks('none')).toEqual([]);
+    stub.workflowDefinitions = [{ name: 'w', version: 2, tasks: [{ name: 't' }] }];
+    expect(await link.conductor.workflowDefinitions()).toMatchObject([{ name: 'w', tasks: [{ name: 't' }] }]);
+  });
+
+  it.each([
+    ['a look at workflow definitions', () => link.conductor.workflowDefinitions()],
+    ['a look at running workflows', () => link.conductor.runningWorkflows('w')],
+    ['a look at the tasks of a workflow', () => link.conductor.workflowTasks('workflow-of-task-1')],
+  ])('do not take a failure of %s for nothing there', async (operation, call) => {
+    stub.add('q', { workflowType: 'w' });
+    stub.on.workflows = () => ({ status: 503 });
+    expect((await refusal(call())).message).toContain(operation);
+  });
+
   it.each([
     [
       { createdBy: 'alice', workflowDefinition: { ownerEmail: 'o@x' } },
@@ -88,6 +122,16 @@ describe('the calls to Conductor', () => {
     stub.on.update = () => ({ cut: 'before' });
     const error = await refusal(link.conductor.update({ taskId: 't', workflowInstanceId: 'workflow-of-t' }));
     expect(error).not.toBeInstanceOf(ConductorRefusal);
+  });
+
+  it('are not made where the token comes too late for them', async () => {
+    const session = { ...createConductorSession({ apiUrl: stub.apiUrl, auth: undefined, log: capturedLog().log }) };
+    session.headers = () => sleep(50, {});
+    const conductor = createConductor({ apiUrl: stub.apiUrl, session });
+    const late = conductor.update({ taskId: stub.add('q'), workflowInstanceId: 'workflow-of-task-1' }, 10);
+    await expect(late).rejects.toThrow(AnswerLate);
+    expect(stub.updates).toEqual([]);
+    await conductor.close();
   });
 
   it('cut a long refusal short', () => {

@@ -14,6 +14,11 @@ describe('a polled task', () => {
       input: {},
       inputIsElsewhere: false,
       pollCount: 0,
+      scheduledAt: expect.any(Number),
+      retriedTaskId: undefined,
+      hasDefinition: false,
+      retryDelaySeconds: 60,
+      pollTimeoutMs: 0,
       responseTimeoutMs: 0,
     });
   });

@@ -1,9 +1,8 @@
-import type { MetadataClient } from '@io-orkes/conductor-javascript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ConductorSession, createConductorSession } from '../../../src/workers/conductor/session.ts';
+import { createConductorSession } from '../../../src/workers/conductor/session.ts';
 import { registerTaskDefinitions } from '../../../src/workers/conductor/task-definitions.ts';
 import { capturedLog } from '../support/harness.ts';
-import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
+import { type StubConductor, startStubConductor, type Treatment } from '../support/stub-conductor.ts';
 
 const never = new AbortController().signal;
 const SERVED = [{ type: 'LLM_TEXT_COMPLETE', queue: 'my_llm' }] as const;
@@ -12,34 +11,25 @@ let stub: StubConductor;
 beforeEach(async () => {
   stub = await startStubConductor();
 });
-afterEach(() => stub[Symbol.asyncDispose]());
+afterEach(async () => {
+  expect(stub.offences).toEqual([]);
+  await stub[Symbol.asyncDispose]();
+});
 
-async function register(): Promise<ReturnType<typeof capturedLog>> {
+async function register(signal = never): Promise<ReturnType<typeof capturedLog>> {
   const captured = capturedLog();
-  const session = createConductorSession({ apiUrl: stub.apiUrl, auth: undefined, log: captured.log });
-  await registerTaskDefinitions({ session, served: SERVED, log: captured.log }, never);
+  const session = createConductorSession({ apiUrl: stub.apiUrl, auth: stub.keys, log: captured.log });
+  await registerTaskDefinitions({ session, served: SERVED, log: captured.log }, signal);
   session.close();
   return captured;
 }
 
-/** A session whose Conductor is a script: each call of `getAllTaskDefs` takes the next answer. */
-function scripted(answers: readonly (unknown[] | Error)[]) {
-  let asked = 0;
-  const registered: string[] = [];
-  const metadata = {
-    async getAllTaskDefs() {
-      const answer = answers[Math.min(asked, answers.length - 1)];
-      asked += 1;
-      if (answer instanceof Error) throw answer;
-      return answer;
-    },
-    registerTasks: async (definitions: { name: string }[]) =>
-      void registered.push(...definitions.map(({ name }) => name)),
-  } as unknown as MetadataClient;
-  const session = { metadata: async () => metadata } as unknown as ConductorSession;
-  return { session, registered, asked: () => asked };
+/** Treats the first calls so, one after the other; the rest as usual. */
+function first(...treatments: readonly Treatment[]): () => number {
+  let calls = 0;
+  stub.on.metadata = () => treatments[calls++];
+  return () => calls;
 }
-const withStatus = (status: number) => Object.assign(new Error('refused'), { cause: { status } });
 
 describe('task definitions', () => {
   it('are registered for the common names and the served queues, so that Conductor revives what a worker drops', async () => {
@@ -60,7 +50,6 @@ describe('task definitions', () => {
         ownerEmail: expect.stringContaining('@'),
       });
     }
-    expect(stub.offences).toEqual([]);
   });
 
   it('that exist are never touched', async () => {
@@ -74,32 +63,64 @@ describe('task definitions', () => {
     expect(stub.requests.length).toBe(posts + 1);
   });
 
-  it.each([400, 403])('are left alone, with a warning, where Conductor refuses by %i', async (status) => {
-    const { log, at } = capturedLog();
-    const script = scripted([withStatus(status)]);
-    await registerTaskDefinitions({ session: script.session, served: SERVED, log }, never);
-    expect(script.asked()).toBe(1);
+  it('that somebody makes after the list was read are not touched either', async () => {
+    const theirs = { name: 'my_llm', responseTimeoutSeconds: 3 };
+    stub.on.metadata = ({ name }) => {
+      if (name === 'LLM_TEXT_COMPLETE') stub.definitions.set('my_llm', theirs);
+      return undefined;
+    };
+    await register();
+    expect(stub.definitions.get('my_llm')).toBe(theirs);
+    expect(stub.definitions.size).toBe(5);
+  });
+
+  it('are registered with a login, too', async () => {
+    stub.keys = { keyId: 'id', keySecret: 'secret' };
+    await register();
+    expect(stub.definitions.has('my_llm')).toBe(true);
+  });
+
+  it.each([400, 403, 405])('are left alone, with a warning, where Conductor refuses by %i', async (status) => {
+    const calls = first({ status });
+    const { at } = await register();
+    expect(calls()).toBe(1);
+    expect(stub.definitions.size).toBe(0);
     expect(at('warn').map(({ msg }) => msg)).toEqual([expect.stringContaining('refuses to register')]);
   });
 
-  it.each([new Error('connect ECONNREFUSED'), withStatus(503), withStatus(429)])(
-    'are tried again after %s',
-    async (error) => {
-      const { log, at } = capturedLog();
-      const script = scripted([error, []]);
-      await registerTaskDefinitions({ session: script.session, served: SERVED, log }, never);
-      expect(script.registered).toContain('my_llm');
-      expect(at('warn').map(({ msg }) => msg)).toEqual([expect.stringContaining('trying again')]);
+  it('are left alone where Conductor shows them and refuses to take one', async () => {
+    stub.on.metadata = ({ method }) => (method === 'POST' ? { status: 403 } : undefined);
+    const { at } = await register();
+    expect(at('warn').map(({ msg }) => msg)).toEqual([expect.stringContaining('refuses to register')]);
+  });
+
+  it.each<[string, Treatment]>([
+    ['a lost connection', { cut: 'before' }],
+    ['503', { status: 503 }],
+    ['429', { status: 429 }],
+  ])('are tried again after %s', async (_, treatment) => {
+    first(treatment);
+    const { at } = await register();
+    expect(stub.definitions.has('my_llm')).toBe(true);
+    expect(at('warn').map(({ msg }) => msg)).toEqual([expect.stringContaining('trying again')]);
+  });
+
+  it.each([undefined, { keyId: 'id', keySecret: 'secret' }])(
+    'do not hold up a stop, though Conductor never answers (login: %o)',
+    async (keys) => {
+      stub.keys = keys;
+      const stop = new AbortController();
+      const asked = new Promise<void>((resolve) => {
+        const hang = (): Treatment => {
+          resolve();
+          return { hang: true };
+        };
+        Object.assign(stub.on, { metadata: hang, token: hang });
+      });
+      const registering = register(stop.signal);
+      await asked;
+      stop.abort();
+      expect((await registering).at('warn')).toEqual([]);
     },
   );
-
-  it('do not hold up a stop, though Conductor never answers', async () => {
-    const stop = new AbortController();
-    const session = { metadata: () => new Promise(() => undefined) } as unknown as ConductorSession;
-    const { log, at } = capturedLog();
-    const registering = registerTaskDefinitions({ session, served: SERVED, log }, stop.signal);
-    stop.abort();
-    await registering;
-    expect(at('warn')).toEqual([]);
-  });
 });

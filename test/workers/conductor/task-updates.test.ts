@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ServiceError } from '../../../src/errors.ts';
+import { createBacklog } from '../../../src/workers/backlog.ts';
 import { type Conductor, ConductorRefusal } from '../../../src/workers/conductor/conductor.ts';
 import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
-import { startUpdates } from '../../../src/workers/conductor/task-updates.ts';
+import { startUpdates as start, type TaskUpdatesParts } from '../../../src/workers/conductor/task-updates.ts';
 import { capturedLog, connect, polled } from '../support/harness.ts';
+import { soloLedger } from '../support/solo-ledger.ts';
 import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
 
 // Vitest's fake timers leave this module alone; over the global `setTimeout` they reach the waits of `back-off.ts`, too.
@@ -23,6 +25,18 @@ vi.mock('node:timers/promises', () => ({
 const WORKER = 'tests/1';
 const DONE: Outcome = { kind: 'complete', output: { result: 'text' } };
 const never = new AbortController().signal;
+
+type Given = Pick<TaskUpdatesParts, 'conductor' | 'log' | 'giveUp'> & Partial<TaskUpdatesParts>;
+const startUpdates = (task: Parameters<typeof start>[0], given: Given) =>
+  start(task, {
+    ledger: soloLedger(WORKER),
+    workerId: WORKER,
+    stopping: never,
+    claimed: true,
+    backlog: createBacklog(),
+    accepted: { count: 0 },
+    ...given,
+  });
 
 /** A task that the stub has given to us, with a response timeout of `seconds`. */
 async function heldTask(stub: StubConductor, conductor: Conductor, seconds = 0) {
@@ -45,7 +59,7 @@ describe('heartbeats and outcomes over HTTP', () => {
     await link.close();
   });
   const updatesOf = (task: Parameters<typeof startUpdates>[0], giveUp = never) =>
-    startUpdates(task, { conductor: link.conductor, workerId: WORKER, log: link.captured.log, giveUp });
+    startUpdates(task, { conductor: link.conductor, log: link.captured.log, giveUp });
 
   it('no outcome is sent while a heartbeat is unanswered, however long that takes', async () => {
     stub.on.update = ({ extendLease }) => (extendLease === true ? { delayMs: Math.random() * 300 } : undefined);
@@ -181,7 +195,7 @@ describe('an outcome after a heartbeat of unknown fate', () => {
   async function finishAfterLostHeartbeat(script: ReturnType<typeof scripted>, outcome: Outcome = DONE) {
     const task = polled({ taskDefinition: { responseTimeoutSeconds: 10 } });
     const { log } = capturedLog();
-    const updates = startUpdates(task, { conductor: script.conductor, workerId: WORKER, log, giveUp: never });
+    const updates = startUpdates(task, { conductor: script.conductor, log, giveUp: never });
     await vi.advanceTimersByTimeAsync(7_000);
     let confirmed: boolean | undefined;
     void updates.finish(outcome).then((answer) => {
@@ -215,10 +229,10 @@ describe('an outcome after a heartbeat of unknown fate', () => {
   });
 
   it('needs no look where Conductor refused the heartbeat in so many words', async () => {
-    const script = scripted(OURS, new ConductorRefusal('an update', 404, ''));
+    const script = scripted(OURS, new ConductorRefusal('an update', 404, '{"message":"No such task"}'));
     const task = polled({ taskDefinition: { responseTimeoutSeconds: 10 } });
     const { log } = capturedLog();
-    const updates = startUpdates(task, { conductor: script.conductor, workerId: WORKER, log, giveUp: never });
+    const updates = startUpdates(task, { conductor: script.conductor, log, giveUp: never });
     await vi.advanceTimersByTimeAsync(7_000);
     expect(await updates.finish(DONE)).toBe(true);
     expect(script.sent).toEqual(['heartbeat', 'COMPLETED']);
@@ -234,7 +248,7 @@ describe('an outcome after a heartbeat of unknown fate', () => {
     const script = scripted(OURS, new ConductorRefusal('an update', 503, ''));
     const task = polled({ taskDefinition: { responseTimeoutSeconds: 10 } });
     const { log } = capturedLog();
-    const updates = startUpdates(task, { conductor: script.conductor, workerId: WORKER, log, giveUp: never });
+    const updates = startUpdates(task, { conductor: script.conductor, log, giveUp: never });
     await vi.advanceTimersByTimeAsync(6_999);
     expect(script.sent).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
@@ -254,7 +268,7 @@ describe('an outcome after a heartbeat of unknown fate', () => {
     const script = scripted(OURS, new ConductorRefusal('an update', 404, ''));
     const task = polled({ taskDefinition: { responseTimeoutSeconds: 31_536_000 } });
     const { log } = capturedLog();
-    const updates = startUpdates(task, { conductor: script.conductor, workerId: WORKER, log, giveUp: never });
+    const updates = startUpdates(task, { conductor: script.conductor, log, giveUp: never });
     await sleep(50);
     await updates.finish(DONE);
     expect(script.sent).toEqual(['COMPLETED']);

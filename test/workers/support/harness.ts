@@ -8,6 +8,7 @@ import { createConductorSession } from '../../../src/workers/conductor/session.t
 import { createSlots } from '../../../src/workers/slots.ts';
 import { createTaskLoop } from '../../../src/workers/task-loop.ts';
 import type { TaskHandler } from '../../../src/workers/tasks/llm-task.ts';
+import { soloLedger } from './solo-ledger.ts';
 import type { StubConductor } from './stub-conductor.ts';
 
 export interface LogLine {
@@ -74,6 +75,8 @@ export function startLoop(
 ) {
   const { conductor, close, captured } = connect(stub);
   const slots = createSlots(options.slots ?? 8);
+  const ledger = soloLedger();
+  const lostPolls: string[] = [];
   let held = 0;
   const seen = { mostHeld: 0, mostUsed: 0 };
   const handler: TaskHandler = async (run) => {
@@ -91,7 +94,10 @@ export function startLoop(
     domain: options.domain,
     conductor,
     slots,
-    workerId: 'tests/1',
+    ledger,
+    lanes: { room: () => Number.POSITIVE_INFINITY, untilRoom: async () => undefined },
+    onPollLost: (incarnation) => void lostPolls.push(incarnation),
+    onTask: () => undefined,
     metrics: silentMetrics(),
     log: captured.log,
     untilReady: async () => undefined,
@@ -104,6 +110,8 @@ export function startLoop(
   };
   return {
     loop,
+    ledger,
+    lostPolls,
     slots,
     captured,
     seen,

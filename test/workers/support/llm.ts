@@ -4,16 +4,18 @@ import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';
 import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
-import { createLanes } from '../../../src/integrations/lanes/lanes.ts';
+import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { HASH_KINDS, type HashKind, keyNames } from '../../../src/redis/keys.ts';
 import type { Denial } from '../../../src/telemetry/denials.ts';
 import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
 import { generateEmbeddings } from '../../../src/workers/tasks/generate-embeddings.ts';
-import { createLlmTaskHandler, type LlmTaskParts } from '../../../src/workers/tasks/llm-task.ts';
+import { createLaneLimits } from '../../../src/workers/tasks/lane-limits.ts';
+import { createLlmTaskHandler, type LlmTaskParts, type TaskRun } from '../../../src/workers/tasks/llm-task.ts';
 import type { AccessMode } from '../../../src/workers/tasks/permission.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
 import { textComplete } from '../../../src/workers/tasks/text-complete.ts';
+import { soloLanes } from '../../integrations/lanes/support/solo-lanes.ts';
 import { capturedLog, polled, silentMetrics } from './harness.ts';
 
 type Records = { readonly [K in HashKind]?: Readonly<Record<string, unknown>> };
@@ -100,6 +102,8 @@ export interface HandlerOptions {
   readonly world?: World;
   readonly mode?: AccessMode;
   readonly sources?: readonly SubjectSource[];
+  /** While credentials are fetched. */
+  readonly ready?: (signal: AbortSignal) => void | Promise<void>;
   readonly answer?: (sent: Sent, signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
 }
 
@@ -113,7 +117,8 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
   const [sent, denied] = [[] as Sent[], [] as Denial[]];
   const captured = capturedLog();
   const state = { mayDecide: true };
-  const lanes = createLanes();
+  const clientsUsed: IntegrationConfiguration[] = [];
+  const { lanes, deferrals, state: laneState } = soloLanes({ limitsOf: createLaneLimits(() => current) });
   const parts: LlmTaskParts = {
     catalog: () => current,
     mayDecide: () => state.mayDecide,
@@ -126,13 +131,15 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     denials: { record: (denial) => void denied.push(denial), flush: async () => undefined },
     lanes,
     clients: {
-      withClient: (_integration, _configuration, use) =>
+      withClient: (_integration, configuration, use) =>
         use({
           async send({ modelId, call, signal }) {
             const one = { modelId, body: call.operation === 'InvokeModel' ? call.body : { ...call.input } };
             sent.push(one);
+            clientsUsed.push(configuration);
             return (options.answer ?? (() => TEXT_ANSWER))(one, signal);
           },
+          ready: async (_place, _timeoutMs, signal) => options.ready?.(signal),
           close: async () => undefined,
         }),
       keepOnly: () => undefined,
@@ -145,20 +152,29 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
   const [waiting, running] = [new AbortController(), new AbortController()];
   return {
     sent,
+    /** Of each call that was sent: the configuration that its client is of. */
+    clientsUsed,
+    laneState,
     denied,
     state,
     captured,
     lanes,
+    deferrals,
     waiting,
     running,
     async change(world: World) {
       current = await snapshotOf(world, current.parts);
     },
-    run: (input: Record<string, unknown>, fields: Record<string, unknown> = {}): Promise<Outcome> =>
+    run: (
+      input: Record<string, unknown>,
+      fields: Record<string, unknown> = {},
+      more: Partial<TaskRun> = {},
+    ): Promise<Outcome> =>
       handler({
         task: polled({ inputData: { llmProvider: 'prod', model: COMMAND_R, ...input }, ...fields }),
         waiting: waiting.signal,
         running: running.signal,
+        ...more,
       }),
   };
 }

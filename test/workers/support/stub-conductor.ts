@@ -37,6 +37,8 @@ export interface Treatment {
   readonly status?: number;
   /** `before`: the socket is cut and nothing is done; `after`: it is done, and the answer is lost. */
   readonly cut?: 'before' | 'after';
+  /** The answer, of before, comes when this is settled. */
+  readonly until?: Promise<void>;
   /** `hang`: never answered. */
   readonly hang?: boolean;
 }
@@ -64,7 +66,11 @@ export interface StubConductor extends AsyncDisposable {
     poll?: (poll: Poll) => Treatment | undefined;
     update?: (update: Update) => Treatment | undefined;
     look?: () => Treatment | undefined;
+    /** Definitions, running workflows and one workflow's tasks, by their path. */
+    workflows?: (path: string) => Treatment | undefined;
     token?: () => Treatment | undefined;
+    /** Before it is looked at; `name` where one definition is read or written. */
+    metadata?: (call: { method: string; path: string; name: string | undefined }) => Treatment | undefined;
   };
   /** Set: every request needs the newest token of `/api/token`; `expire()` makes it worthless. */
   keys: { readonly keyId: string; readonly keySecret: string } | undefined;
@@ -75,7 +81,12 @@ export interface StubConductor extends AsyncDisposable {
   waitingIn(queue: string): number;
   /** Puts a task into its queue once more, whatever its status. */
   queueAgain(queue: string, taskId: string): void;
+  /** Put in place of the workflows of the tasks, by id. */
   workflows: Map<string, unknown>;
+  workflowDefinitions: unknown[];
+  /** The most calls for workflows that were open at once. */
+  readonly mostWorkflowCalls: number;
+  /** Task definitions by name. */
   definitions: Map<string, Record<string, unknown>>;
 }
 
@@ -93,6 +104,7 @@ export async function startStubConductor(): Promise<StubConductor> {
   ];
   let made = 0;
   let token: string | undefined;
+  let [openWorkflowCalls, mostWorkflowCalls] = [0, 0];
 
   async function treat(treatment: Treatment | undefined, request: IncomingMessage, work: () => unknown) {
     if (treatment?.hang === true) return new Promise<never>(() => undefined);
@@ -101,6 +113,7 @@ export async function startStubConductor(): Promise<StubConductor> {
     if (treatment?.status !== undefined)
       return { status: treatment.status, body: { message: `stub ${treatment.status}` } };
     const body = await work();
+    await treatment?.until;
     if (treatment?.cut === 'after') return void request.socket.destroy();
     return { status: 200, body };
   }
@@ -165,6 +178,52 @@ export async function startStubConductor(): Promise<StubConductor> {
     }
   }
 
+  async function metadata(request: IncomingMessage, path: string) {
+    const method = request.method ?? '';
+    const treated = (name: string | undefined, work: () => unknown) =>
+      treat(stub.on.metadata?.({ method, path, name }) ?? stub.on.workflows?.(path), request, work);
+    if (method === 'GET' && path === '/metadata/workflow') return treated(undefined, () => stub.workflowDefinitions);
+    if (method === 'GET' && path === '/metadata/taskdefs')
+      return treated(undefined, () => [...stub.definitions.values()]);
+    if (method === 'POST' && path === '/metadata/taskdefs') {
+      const [one, ...others] = JSON.parse(await text(request));
+      if (others.length > 0) offences.push('definitions written together: one may have been made meanwhile');
+      return treated(one.name, () => {
+        if (stub.definitions.has(one.name)) offences.push(`the definition ${one.name} was overwritten`);
+        stub.definitions.set(one.name, one);
+      });
+    }
+    const named = /^\/metadata\/taskdefs\/([^/]+)$/.exec(path)?.[1];
+    if (method !== 'GET' || named === undefined) return 'no such route';
+    // As Tomcat.
+    if (/%2f|%5c/i.test(named)) return { status: 400, body: '<html>Bad Request</html>' };
+    const name = decodeURIComponent(named);
+    const found = await treated(name, () => stub.definitions.get(name));
+    if (found?.status !== 200 || found.body !== undefined) return found;
+    return { status: 404, body: { status: 404, message: `No such taskType found by name: ${name}`, retryable: false } };
+  }
+
+  /** Each task is alone in its workflow, whose name is the task's `workflowType`. */
+  function workflowsAt(path: string, query: URLSearchParams): { body: unknown } | undefined {
+    const idOf = (taskId: string) => `workflow-of-${taskId}`;
+    const named = /^\/workflow\/running\/([^/]+)$/.exec(path)?.[1];
+    if (named !== undefined) {
+      const name = decodeURIComponent(named);
+      const running = [...tasks.values()].filter(
+        ({ status, fields }) => fields['workflowType'] === name && ['SCHEDULED', 'IN_PROGRESS'].includes(status),
+      );
+      return { body: running.map(({ taskId }) => idOf(taskId)) };
+    }
+    const id = /^\/workflow\/([^/]+)$/.exec(path)?.[1];
+    if (id === undefined) return undefined;
+    const workflowId = decodeURIComponent(id);
+    if (stub.workflows.has(workflowId)) return { body: stub.workflows.get(workflowId) };
+    const task = [...tasks.values()].find(({ taskId }) => idOf(taskId) === workflowId);
+    if (task === undefined) return undefined;
+    const shown = { ...task, fields: undefined, queue: undefined, taskType: task.queue };
+    return { body: { workflowId, tasks: query.get('includeTasks') === 'true' ? [shown] : [] } };
+  }
+
   async function route(request: IncomingMessage): Promise<{ status: number; body: unknown } | undefined> {
     const url = new URL(request.url ?? '', 'http://stub');
     const path = url.pathname.replace(/^\/api/, '');
@@ -193,15 +252,21 @@ export async function startStubConductor(): Promise<StubConductor> {
       if (task === undefined) return { status: 404, body: { message: 'no such task' } };
       return treat(stub.on.look?.(), request, () => ({ ...task, fields: undefined }));
     }
-    const workflowId = /^\/workflow\/([^/]+)$/.exec(path)?.[1];
-    if (request.method === 'GET' && workflowId !== undefined && stub.workflows.has(workflowId)) {
-      return { status: 200, body: stub.workflows.get(workflowId) };
+    const found = request.method === 'GET' ? workflowsAt(path, url.searchParams) : undefined;
+    if (found !== undefined) {
+      openWorkflowCalls += 1;
+      mostWorkflowCalls = Math.max(mostWorkflowCalls, openWorkflowCalls);
+      const treatment = stub.on.workflows?.(decodeURIComponent(path));
+      const answered = treat(treatment, request, async () => {
+        if (treatment?.delayMs !== undefined) await sleep(treatment.delayMs);
+        return found.body;
+      });
+      return answered.finally(() => {
+        openWorkflowCalls -= 1;
+      });
     }
-    if (path === '/metadata/taskdefs') {
-      if (request.method === 'GET') return { status: 200, body: [...stub.definitions.values()] };
-      for (const one of JSON.parse(await text(request))) stub.definitions.set(one.name, one);
-      return { status: 200, body: {} };
-    }
+    const answer = await metadata(request, path);
+    if (answer !== 'no such route') return answer;
     offences.push(`${request.method} ${path}`);
     return { status: 404, body: { message: 'no such route' } };
   }
@@ -211,7 +276,7 @@ export async function startStubConductor(): Promise<StubConductor> {
     if (answer === undefined || response.destroyed) return;
     const { status, body } = answer;
     response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+    response.end(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
@@ -225,6 +290,10 @@ export async function startStubConductor(): Promise<StubConductor> {
       token = undefined;
     },
     workflows: new Map(),
+    workflowDefinitions: [],
+    get mostWorkflowCalls() {
+      return mostWorkflowCalls;
+    },
     definitions: new Map(),
     add(queue, fields = {}) {
       const taskId = `task-${++made}`;

@@ -206,10 +206,22 @@ describe('a call that is broken off or fails', () => {
     expect(await ended).toEqual({ kind: 'give-back', afterSeconds: 1 });
   });
 
-  it('is FAILED, to be retried, where Bedrock throttled it', async () => {
-    const { run } = await llmHandler('text', {
+  it('is put off, not failed, where Bedrock throttled it', async () => {
+    const { run, deferrals } = await llmHandler('text', {
       answer: () => {
         throw new ServiceError('THROTTLED', 'busy');
+      },
+    });
+    const outcome = await run({ prompt: 'x' });
+    expect(outcome).toEqual({ kind: 'give-back', afterSeconds: 2 });
+    expect(toTaskResult(IDENTITY, 'w/1', outcome)).toMatchObject({ status: 'IN_PROGRESS', callbackAfterSeconds: 2 });
+    expect(deferrals).toMatchObject([{ throttled: true }]);
+  });
+
+  it('is FAILED, to be retried, where Bedrock is away', async () => {
+    const { run } = await llmHandler('text', {
+      answer: () => {
+        throw new ServiceError('BEDROCK_UNAVAILABLE', 'away');
       },
     });
     expect(toTaskResult(IDENTITY, 'w/1', await run({ prompt: 'x' })).status).toBe('FAILED');

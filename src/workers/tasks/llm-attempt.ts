@@ -1,0 +1,175 @@
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { failureOf } from '../../errors.ts';
+import { type BedrockClient, CredentialsRefused } from '../../integrations/bedrock/client.ts';
+import type { Clients } from '../../integrations/clients.ts';
+import type { TokenCounts } from '../../integrations/codec.ts';
+import type { IntegrationConfiguration } from '../../integrations/integration.ts';
+import type { Part, Turn } from '../../integrations/lanes/lane-use.ts';
+import { type ResolvedModel, withLife } from '../../integrations/resolve.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { LlmPlan, LlmResult } from './llm-plan.ts';
+
+/** What was decided about a task, by the records of one moment. */
+export interface Prepared {
+  readonly snapshot: Snapshot;
+  readonly model: ResolvedModel;
+  readonly plan: LlmPlan;
+  /** The lane of its model. */
+  readonly lane: string;
+}
+
+/** One task on its way through a lane. */
+export interface LlmAttempt {
+  prepared: Prepared;
+  /** Decides by the records of now. Throws what refuses the task. */
+  prepare(): Prepared;
+  /** The last attempt's credentials were refused: the next goes out with others. */
+  refused?: CredentialsRefused | undefined;
+  /** Aborted when the worker stops or others have the task: it is not sent any more. */
+  readonly waiting: AbortSignal;
+  /** Aborted when the task's time is over, or the worker must end: a running call is broken off. */
+  readonly running: AbortSignal;
+}
+
+/** The records changed so much while the task waited that it belongs elsewhere: another lane, client or request. */
+export class BelongsElsewhere extends Error {
+  override readonly name = 'BelongsElsewhere';
+}
+
+export interface DispatchParts {
+  readonly catalog: () => Snapshot;
+  readonly mayDecide: () => boolean;
+  readonly clients: Clients;
+  readonly metrics: Metrics;
+}
+
+/**
+ * One turn, for one task or several that share the request. First the credentials, which may take long; then everybody's
+ * right, by the records of now, so that one revoked while a task waited stops it; then the lease, and the call.
+ */
+export async function dispatch(
+  attempts: readonly LlmAttempt[],
+  turn: Turn,
+  parts: DispatchParts,
+): Promise<readonly Part<LlmResult>[]> {
+  const [head] = attempts;
+  if (head === undefined) return [];
+  const { integration, model, configuration, timeoutMs } = head.prepared.model;
+  return await parts.clients.withClient(integration, configuration, async (client) => {
+    try {
+      await client.ready({ integration, model }, timeoutMs, head.running);
+    } catch (error) {
+      if (!head.running.aborted) throw error;
+      // The end of the one that leads is not the others'.
+      return attempts.map(({ running }) =>
+        running.aborted ? { kind: 'failed', error: running.reason } : { kind: 'again' },
+      );
+    }
+    const refusals = attempts.map((attempt) => decideAgain(attempt, configuration, parts));
+    const [first, ...others] = attempts.filter((_, index) => refusals[index] === undefined);
+    const answers = first === undefined ? [] : await ask(client, [first, ...others], turn, parts.metrics);
+    const rest = answers.values();
+    return refusals.map((refusal) => refusal ?? rest.next().value ?? { kind: 'again' });
+  });
+}
+
+/** Undefined: it may go, in this request and with this client. */
+function decideAgain(
+  attempt: LlmAttempt,
+  configuration: IntegrationConfiguration,
+  { catalog, mayDecide }: DispatchParts,
+): Part<LlmResult> | undefined {
+  const before = attempt.prepared;
+  try {
+    attempt.running.throwIfAborted();
+    attempt.waiting.throwIfAborted();
+    if (catalog() !== before.snapshot || !mayDecide()) attempt.prepared = attempt.prepare();
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+  const { lane, model, plan } = attempt.prepared;
+  // Compared for one that is as it was decided, too: the client is of the one that leads, which may be of older records.
+  const fits =
+    lane === before.lane &&
+    (model.configuration === configuration || JSON.stringify(model.configuration) === JSON.stringify(configuration)) &&
+    plan.shared?.key === before.plan.shared?.key;
+  return fits ? undefined : { kind: 'failed', error: new BelongsElsewhere() };
+}
+
+async function ask(
+  client: BedrockClient,
+  group: readonly [LlmAttempt, ...LlmAttempt[]],
+  turn: Turn,
+  metrics: Metrics,
+): Promise<readonly Part<LlmResult>[]> {
+  if (!turn.holds()) return group.map(() => ({ kind: 'again' }));
+  const { model, plan } = group[0].prepared;
+  const place = { integration: model.integration, model: model.model };
+  const shared = group.length > 1 ? plan.shared : undefined;
+  const texts = group.map(({ prepared }) => prepared.plan.shared?.text ?? '');
+  const watch = watchOver(group, turn);
+  const startedAt = performance.now();
+  let code = '';
+  try {
+    const answer = await client.send({
+      place,
+      modelId: model.modelId,
+      call: shared === undefined ? plan.call : shared.join(texts),
+      timeoutMs: model.timeoutMs,
+      signal: watch.signal,
+      refused: group.find(({ refused }) => refused !== undefined)?.refused,
+    });
+    const results = shared === undefined ? [plan.finish(answer)] : shared.split(answer, texts);
+    const { prompt, completion } = totalOf(results);
+    metrics.tokens(place, prompt, completion);
+    turn.settle((prompt ?? 0) + (completion ?? 0));
+    return results.map((value) => ({ kind: 'done', value }));
+  } catch (error) {
+    code = watch.signal.aborted ? 'ABORTED' : failureOf(error).code;
+    if (turn.lapsed?.aborted === true) return group.map(() => ({ kind: 'again' }));
+    if (error instanceof CredentialsRefused) {
+      code = 'CREDENTIALS_FAILED';
+      for (const attempt of group) attempt.refused = error;
+      return group.map(() => ({ kind: 'again' }));
+    }
+    const failed = { kind: 'failed', error: withLife(error, model, new Date()) } as const;
+    return group.map(() => failed);
+  } finally {
+    watch.end();
+    metrics.callEnded({ ...place, code }, (performance.now() - startedAt) / 1_000);
+  }
+}
+
+function totalOf(results: readonly LlmResult[]): TokenCounts {
+  const sum = (counts: readonly (number | undefined)[]): number | undefined =>
+    counts.reduce((total, count) => (count === undefined ? total : (total ?? 0) + count), undefined);
+  return {
+    prompt: sum(results.map(({ tokens }) => tokens.prompt)),
+    completion: sum(results.map(({ tokens }) => tokens.completion)),
+  };
+}
+
+/** A call is broken off when its lease lapses, or when nobody waits for it any more. */
+function watchOver(group: readonly LlmAttempt[], turn: Turn): { readonly signal: AbortSignal; end(): void } {
+  const [only] = group;
+  if (group.length === 1 && turn.lapsed === undefined && only !== undefined) {
+    return { signal: only.running, end: () => undefined };
+  }
+  const call = new AbortController();
+  let waiting = group.length;
+  const undo: (() => void)[] = [];
+  const listen = (signal: AbortSignal, heard: () => void): void => {
+    if (signal.aborted) return heard();
+    signal.addEventListener('abort', heard, { once: true });
+    undo.push(() => signal.removeEventListener('abort', heard));
+  };
+  for (const { running } of group) {
+    listen(running, () => {
+      waiting -= 1;
+      if (waiting === 0) call.abort(running.reason);
+    });
+  }
+  const { lapsed } = turn;
+  if (lapsed !== undefined) listen(lapsed, () => call.abort(lapsed.reason));
+  return { signal: call.signal, end: () => undo.forEach((forget) => void forget()) };
+}

@@ -1,0 +1,48 @@
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import type { TaskType } from '../../config.ts';
+import type { BedrockAnswer, BedrockCall, TokenCounts } from '../../integrations/codec.ts';
+import type { BatchTerms } from '../../integrations/lanes/lane-use.ts';
+import type { ResolvedModel } from '../../integrations/resolve.ts';
+import type { PolledTask } from '../conductor/polled-task.ts';
+import type { TaskPermission } from './permission.ts';
+
+/** How one task type turns a task into a call and the answer into an output. Both throw ServiceErrors. */
+export interface LlmTaskKind {
+  readonly type: TaskType;
+  plan(view: {
+    readonly task: PolledTask;
+    readonly model: ResolvedModel;
+    readonly snapshot: Snapshot;
+    readonly permission: TaskPermission;
+  }): LlmPlan;
+}
+
+export interface LlmPlan {
+  readonly call: BedrockCall;
+  readonly notes: readonly string[];
+  /** Tokens that the call may take, for limits of tokens. */
+  readonly estimatedTokens: number;
+  /** Present where the task may share its request with others. */
+  readonly shared?: SharedPlan;
+  finish(answer: BedrockAnswer): LlmResult;
+}
+
+/** One request for several tasks whose `key` is the same. */
+export interface SharedPlan extends BatchTerms {
+  readonly text: string;
+  join(texts: readonly string[]): BedrockCall;
+  /** A result for each text, in their order. */
+  split(answer: BedrockAnswer, texts: readonly string[]): readonly LlmResult[];
+}
+
+export interface LlmResult {
+  readonly output: Readonly<Record<string, unknown>>;
+  readonly tokens: TokenCounts;
+}
+
+/** About four characters of text are a token (AWS: "Cohere … tokens"): good enough to admit by, corrected by the answer. */
+const CHARACTERS_PER_TOKEN = 4;
+
+export function estimateTokens(text: string): number {
+  return Math.ceil(text.length / CHARACTERS_PER_TOKEN);
+}

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { createPollLosses } from '../../../src/workers/ledger/poll-losses.ts';
+
+it('a lost poll goes on record, however often Redis is away at first', async () => {
+  const written: string[] = [];
+  let fails = 1;
+  const losses = createPollLosses({
+    suspects: {
+      async suspect(incarnation) {
+        fails -= 1;
+        if (fails >= 0) throw new Error('Redis is away');
+        written.push(incarnation);
+      },
+    },
+  });
+  losses.note('pod/1');
+  await expect.poll(() => written, { timeout: 5_000 }).toEqual(['pod/1']);
+  losses.note('pod/1');
+  await expect.poll(() => written).toEqual(['pod/1', 'pod/1']);
+  losses.stop();
+  losses.note('pod/2');
+  expect(written).toHaveLength(2);
+});

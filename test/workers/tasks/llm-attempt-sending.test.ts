@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { ServiceError } from '../../../src/errors.ts';
+import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
+import { until } from '../support/harness.ts';
+import { EMBED, llmHandler, WORLD } from '../support/llm.ts';
+
+const embedWorld = {
+  ...WORLD,
+  models: { ...WORLD.models, [`prod:${EMBED}`]: { configuration: { maxConcurrencyPerWorker: 1 } } },
+};
+const vectorsFor = (body: Readonly<Record<string, unknown>>) => ({
+  body: { embeddings: { float: (body['texts'] as string[]).map(() => [1]) } },
+  tokens: { prompt: 1, completion: undefined },
+});
+const regionOf = (configuration: IntegrationConfiguration) => configuration.region;
+
+/** A lane of one whose first call runs until `open()`; what comes meanwhile travels together. */
+async function busyBatch(options: Parameters<typeof llmHandler>[1] = {}) {
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  const tools = await llmHandler('embeddings', {
+    world: embedWorld,
+    ...options,
+    answer: async ({ body }) => {
+      await gate;
+      return vectorsFor(body);
+    },
+  });
+  const ask = (text: string, more = {}) => tools.run({ model: EMBED, text }, {}, more);
+  const first = ask('first');
+  await until(() => tools.sent.length === 1);
+  return { ...tools, ask, first, open };
+}
+
+describe('a request that several tasks share', () => {
+  it('never goes out by a client of an earlier configuration, which some of them were not decided by', async () => {
+    const { ask, change, clientsUsed, sent, first, open } = await busyBatch();
+    const before = ask('before');
+    await sleep(10);
+    const moved = {
+      type: 'aws_bedrock_cohere',
+      configuration: { connectionType: 'CONDUCTOR_ROLE', region: 'eu-west-1' },
+    };
+    await change({ ...embedWorld, integrations: { ...WORLD.integrations, prod: moved } });
+    const after = ask('after');
+    await sleep(10);
+    open();
+    expect((await Promise.all([first, before, after])).map(({ kind }) => kind)).toEqual(Array(3).fill('complete'));
+    const regions = sent.map(({ body }, call) => [
+      body['texts'],
+      regionOf(clientsUsed[call] as IntegrationConfiguration),
+    ]);
+    expect(regions[0]).toEqual([['first'], 'us-east-1']);
+    expect(regions.slice(1).every(([, region]) => region === 'eu-west-1')).toBe(true);
+  });
+
+  it('is not ended by the deadline of the task that leads it', async () => {
+    let isSlow = false;
+    const late = new ServiceError('TASK_TIMED_OUT', 'its time is over');
+    const { ask, first, open } = await busyBatch({
+      ready: async (signal) => {
+        if (!isSlow) return;
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+      },
+    });
+    const running = new AbortController();
+    const [head, other] = [ask('head', { running: running.signal }), ask('other')];
+    await sleep(10);
+    isSlow = true;
+    open();
+    await first;
+    await sleep(10);
+    isSlow = false;
+    running.abort(late);
+    expect(await head).toEqual({ kind: 'fail', error: late });
+    expect((await other).kind).toBe('complete');
+  });
+});
+
+describe('a task whose turn has come', () => {
+  /** One task whose credentials are fetched until `open()`. */
+  async function preparing() {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    let begun = false;
+    const tools = await llmHandler('text', {
+      ready: () => {
+        begun = true;
+        return gate;
+      },
+    });
+    const ended = tools.run({ prompt: 'hello' });
+    await until(() => begun);
+    return { ...tools, ended, open };
+  }
+
+  it('goes back unsent where others have it by the time its credentials are there', async () => {
+    const { waiting, sent, ended, open } = await preparing();
+    waiting.abort(new Error('others have this task'));
+    open();
+    expect(await ended).toEqual({ kind: 'give-back', afterSeconds: 1 });
+    expect(sent).toEqual([]);
+  });
+
+  it('waits unsent while this worker may be taken for dead, and is sent once it is known to live', async () => {
+    const { laneState, lanes, sent, ended, open } = await preparing();
+    laneState.mayStart = false;
+    open();
+    await sleep(50);
+    expect(sent).toEqual([]);
+    laneState.mayStart = true;
+    lanes.start();
+    expect((await ended).kind).toBe('complete');
+    expect(sent).toHaveLength(1);
+    lanes.stop();
+  });
+});

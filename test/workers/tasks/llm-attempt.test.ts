@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { until } from '../support/harness.ts';
+import { COMMAND_R, EMBED, llmHandler, type Sent, WORLD } from '../support/llm.ts';
+
+const REVOKED = { ...WORLD, grants: { 'USER:app:claims': {} } };
+
+describe('a right that is revoked while credentials are fetched', () => {
+  it('stops the task', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let asked = false;
+    const { run, sent, change } = await llmHandler('text', {
+      async ready() {
+        asked = true;
+        await promise;
+      },
+    });
+    const outcome = run({ prompt: 'Hi', model: COMMAND_R });
+    await until(() => asked);
+    await change(REVOKED);
+    resolve();
+    expect(await outcome).toMatchObject({ kind: 'fail', error: { code: 'PERMISSION_DENIED' } });
+    expect(sent).toEqual([]);
+  });
+});
+
+describe('tasks that share a request', () => {
+  const TWO_APPLICATIONS = {
+    ...WORLD,
+    models: { ...WORLD.models, [`prod:${EMBED}`]: { configuration: { maxConcurrencyPerWorker: 1 } } },
+    applications: { ...WORLD.applications, audits: { name: 'audits', workflows: ['audits_*'] } },
+    grants: { ...WORLD.grants, 'USER:app:audits': { 'INTEGRATION_PROVIDER:prod': 'EXECUTE' } },
+  };
+  const textsOf = ({ body }: Sent) => body['texts'] as string[];
+
+  /** One call runs until `open()`; whoever comes meanwhile shares the next. */
+  async function busy() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const tools = await llmHandler('embeddings', {
+      world: TWO_APPLICATIONS,
+      async answer(sent) {
+        await promise;
+        return { body: { embeddings: { float: textsOf(sent).map(() => [1, 0]) } }, tokens: { prompt: 9 } };
+      },
+    });
+    const embed = (text: string, workflowType: string) =>
+      tools.run({ model: EMBED, text }, { taskId: text, workflowType });
+    const first = embed('first', 'claims_intake');
+    await until(() => tools.sent.length === 1);
+    return { ...tools, embed, first, open: resolve };
+  }
+
+  it('are each decided again when it goes out: one whose right was revoked stays behind', async () => {
+    const { sent, change, embed, first, open } = await busy();
+    const waiting = [embed('claim', 'claims_intake'), embed('audit', 'audits_yearly'), embed('other', 'claims_intake')];
+    await sleep(20);
+    await change({ ...TWO_APPLICATIONS, grants: { ...TWO_APPLICATIONS.grants, 'USER:app:audits': {} } });
+    open();
+    expect((await first).kind).toBe('complete');
+    const [claim, audit, other] = await Promise.all(waiting);
+    expect(audit).toMatchObject({ kind: 'fail', error: { code: 'PERMISSION_DENIED' } });
+    expect(claim).toMatchObject({ kind: 'complete', output: { tokensShared: true } });
+    expect(other?.kind).toBe('complete');
+    expect(sent.map(textsOf)).toEqual([['first'], ['claim', 'other']]);
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { sleepAtMost } from '../../../src/workers/tasks/sleep-bound.ts';
+import { polled } from '../support/harness.ts';
+
+const NOW = Date.now();
+
+describe('how long a task may sleep at Conductor', () => {
+  it('is unbounded where its definition ends no task', () => {
+    expect(sleepAtMost(polled({ scheduledTime: NOW - 3_600_000 }), NOW)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('is what remains of timeoutSeconds, with time to come back', () => {
+    const task = polled({ taskDefinition: { timeoutSeconds: 100 }, startTime: Date.now() - 20_000 });
+    const most = sleepAtMost(task, NOW) ?? 0;
+    expect(most).toBeGreaterThan(60_000);
+    expect(most).toBeLessThanOrEqual(70_001);
+    expect(sleepAtMost(polled({ taskDefinition: { timeoutSeconds: 10 }, startTime: Date.now() }), NOW)).toBeUndefined();
+  });
+
+  it('is nothing where pollTimeoutSeconds, which count from the first scheduling, would end it', () => {
+    const taskDefinition = { pollTimeoutSeconds: 20 };
+    expect(sleepAtMost(polled({ taskDefinition, scheduledTime: NOW - 5_000 }), NOW)).toBe(Number.POSITIVE_INFINITY);
+    expect(sleepAtMost(polled({ taskDefinition, scheduledTime: NOW - 12_000 }), NOW)).toBeUndefined();
+    expect(sleepAtMost(polled({ taskDefinition, scheduledTime: NOW - 60_000 }), NOW)).toBeUndefined();
+  });
+});
