@@ -109,7 +109,9 @@ describe('on SIGTERM', () => {
   it('ends during the start, too, while Redis and Conductor are away', async () => {
     const away = { REDIS_URL: 'redis://127.0.0.1:1', CONDUCTOR_SERVER_URL: 'http://127.0.0.1:1' };
     const worker = await startWorker(away, { awaitReady: false });
-    await expect.poll(async () => (await worker.get('/healthz').catch(() => undefined))?.status).toBe(200);
+    await expect
+      .poll(async () => (await worker.get('/healthz').catch(() => undefined))?.status, { timeout: 10_000 })
+      .toBe(200);
     const readiness = await worker.get('/readyz');
     expect(readiness.status).toBe(503);
     expect(await worker.cli.stop(20_000)).toMatchObject({ code: 0 });

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
-import type { ConductorApi, TaskState, WorkflowState } from '../../../devservers/conductor-api.ts';
+import {
+  type ConductorApi,
+  conductorApi,
+  type TaskState,
+  type WorkflowState,
+} from '../../../devservers/conductor-api.ts';
 import { freePort } from '../../../devservers/ports.ts';
 import { ENVIRONMENT_CREDENTIALS } from '../../../simulator/known.ts';
 import { type RunningCli, startCli, waitForReady } from '../../support/cli.ts';
-import { conductorForTests } from '../../support/conductor.ts';
 import { controlSimulator } from '../../support/simulator-control.ts';
 
 export interface RunningWorker {
@@ -68,20 +72,24 @@ export interface SimulatorCalls {
   >;
 }
 
-export async function createWorld(name: string): Promise<World> {
+/** `redisUrl`, `conductorUrl`: servers of the test's own, in place of those of all tests. */
+export async function createWorld(
+  name: string,
+  { redisUrl = inject('redisUrl'), conductorUrl = inject('conductorUrl') } = {},
+): Promise<World> {
   const id = `${name}_${randomBytes(3).toString('hex')}`;
   const prefix = `${id}:`;
-  const redis = new Redis(inject('redisUrl'));
-  const conductor = conductorForTests();
+  const redis = new Redis(redisUrl);
+  const conductor = conductorApi(conductorUrl);
   const simulatorUrl = inject('simulatorUrl');
   const workers: RunningWorker[] = [];
   await controlSimulator(simulatorUrl, 'reset');
   await controlSimulator(simulatorUrl, 'calls', undefined, 'DELETE');
 
   const env = {
-    REDIS_URL: inject('redisUrl'),
+    REDIS_URL: redisUrl,
     REDIS_PREFIX: prefix,
-    CONDUCTOR_SERVER_URL: inject('conductorUrl'),
+    CONDUCTOR_SERVER_URL: conductorUrl,
     TASK_DOMAIN: id,
     AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulatorUrl,
     AWS_ENDPOINT_URL_STS: simulatorUrl,

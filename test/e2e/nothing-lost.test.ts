@@ -1,0 +1,195 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { createWorld, type RunningWorker, type World } from './support/world.ts';
+
+const EMBED = 'cohere.embed-v4:0';
+
+let world: World;
+let redisProxy: TcpProxy;
+let conductorProxy: TcpProxy;
+const running: RunningWorker[] = [];
+
+beforeAll(async () => {
+  world = await createWorld('lost');
+  const redis = new URL(inject('redisUrl'));
+  const conductor = new URL(inject('conductorUrl'));
+  redisProxy = await startTcpProxy({ host: redis.hostname, port: Number(redis.port) });
+  conductorProxy = await startTcpProxy({ host: conductor.hostname, port: Number(conductor.port) });
+  await world.redis.hset(
+    world.key('integrations'),
+    'main',
+    '{"type":"aws_bedrock_cohere","configuration":{"connectionType":"CONDUCTOR_ROLE","region":"us-east-1"}}',
+  );
+  await world.redis.hset(world.key('models'), `main:${EMBED}`, '{}');
+  await world.redis.hset(world.key('applications'), 'lost', '{"workflows":["lost_*"]}');
+  await world.redis.hset(world.key('grants:USER:app:lost'), 'INTEGRATION_PROVIDER:main', 'EXECUTE');
+});
+beforeEach(async () => {
+  await world.control('reset');
+  await world.control('calls', undefined, 'DELETE');
+});
+afterEach(async () => {
+  await redisProxy.mend();
+  await conductorProxy.mend();
+  for (const { cli } of running.splice(0)) if (cli.exit() === undefined) await cli.stop(20_000);
+});
+afterAll(async () => {
+  await world?.close();
+  await redisProxy?.close();
+  await conductorProxy?.close();
+});
+
+async function startWorker(env: NodeJS.ProcessEnv = {}): Promise<RunningWorker> {
+  const worker = await world.startWorker({ REGISTER_TASK_DEFINITIONS: 'none', ...env });
+  running.push(worker);
+  return worker;
+}
+
+const task = (workflow: string, more: object = {}) => ({
+  workflow: `lost_${workflow}`,
+  type: 'LLM_GENERATE_EMBEDDINGS' as const,
+  name: `odd_name_${workflow}`,
+  input: { llmProvider: 'main', model: EMBED, text: 'Hi' },
+  ...more,
+});
+
+async function startMany(name: string, count: number): Promise<string[]> {
+  const first = await world.startTask(task(name));
+  const options = { taskToDomain: { '*': world.env['TASK_DOMAIN'] ?? '' } };
+  const more = Array.from({ length: count - 1 }, () =>
+    world.conductor.startWorkflow(`lost_${name}`, task(name).input, options),
+  );
+  return [first, ...(await Promise.all(more))];
+}
+
+const inFlight = async (): Promise<number> => (await world.calls()).models[EMBED]?.inFlight ?? 0;
+const statuses = (workflows: readonly string[], timeoutMs = 30_000) =>
+  Promise.all(workflows.map(async (id) => (await world.conductor.waitForWorkflow(id, undefined, timeoutMs)).status));
+
+describe('a worker that is killed', () => {
+  it('has all its tasks finished by another within 30 s, although no definition protects their name', async () => {
+    const dying = await startWorker();
+    await world.control('latency', { model: EMBED, ms: 60_000 });
+    const workflows = await startMany('killed', 30);
+    await expect.poll(inFlight, { timeout: 20_000 }).toBe(30);
+    const rescuer = await startWorker();
+    await world.control('latency', { model: EMBED, ms: 100 });
+    dying.cli.kill('SIGKILL');
+    // `waitForWorkflow` gives up after 30 s: that is the promise.
+    expect(new Set(await statuses(workflows))).toEqual(new Set(['COMPLETED']));
+    expect((await world.calls()).totals.succeeded).toBe(30);
+    expect(await rescuer.cli.lines()).toContainEqual(expect.stringContaining('dead'));
+  });
+
+  it('loses no task that it was handed in an answer it never read', async () => {
+    const dying = await startWorker();
+    const other = await startWorker();
+    const workflows: string[] = [];
+    for (let round = 0; round < 4; round += 1) workflows.push(...(await startMany('unread', 3)));
+    dying.cli.kill('SIGKILL');
+    workflows.push(...(await startMany('unread', 20)));
+    // One that the server popped for the dead one's open poll without marking it comes back by the server's own repair, late.
+    expect(new Set(await statuses(workflows, 60_000))).toEqual(new Set(['COMPLETED']));
+    expect(other.cli.exit()).toBeUndefined();
+  }, 90_000);
+});
+
+describe('a Conductor that is away when the model answers', () => {
+  it('costs no second call, even where the task was tried again under another id meanwhile', async () => {
+    await world.conductor.registerTaskDef({
+      name: 'odd_name_away',
+      retryCount: 5,
+      retryDelaySeconds: 1,
+      retryLogic: 'FIXED',
+      responseTimeoutSeconds: 5,
+      timeoutSeconds: 0,
+      timeoutPolicy: 'RETRY',
+    });
+    await startWorker({ CONDUCTOR_SERVER_URL: `http://127.0.0.1:${conductorProxy.port}` });
+    await world.control('latency', { model: EMBED, ms: 1_500 });
+    const workflow = await world.startTask(task('away'));
+    await expect.poll(inFlight, { timeout: 20_000 }).toBe(1);
+    await conductorProxy.cut();
+    await expect.poll(async () => (await world.calls()).totals.succeeded, { timeout: 10_000 }).toBe(1);
+    // The response timeout has made another task of it.
+    await world.conductor.waitForWorkflow(workflow, ({ tasks }) => tasks.length > 1, 40_000);
+    await conductorProxy.mend();
+    const ended = await world.conductor.waitForWorkflow(workflow, undefined, 40_000);
+    expect(ended.status).toBe('COMPLETED');
+    expect(ended.tasks.at(-1)?.outputData['result']).toHaveLength(1_536);
+    expect((await world.calls()).totals.calls).toBe(1);
+  }, 120_000);
+
+  it('gets the answer from another worker where the one that had it was killed', async () => {
+    const dying = await startWorker({ CONDUCTOR_SERVER_URL: `http://127.0.0.1:${conductorProxy.port}` });
+    await world.control('latency', { model: EMBED, ms: 1_000 });
+    const workflow = await world.startTask(task('orphan'));
+    await expect.poll(inFlight, { timeout: 20_000 }).toBe(1);
+    await conductorProxy.cut();
+    await expect.poll(async () => (await world.calls()).totals.succeeded, { timeout: 10_000 }).toBe(1);
+    const [{ taskId } = { taskId: '' }] = (await world.conductor.getWorkflow(workflow)).tasks;
+    const isKept = () => world.redis.exists(world.key(`run:answer:${taskId}`));
+    await expect.poll(isKept, { timeout: 10_000 }).toBe(1);
+    dying.cli.kill('SIGKILL');
+    await startWorker();
+    expect((await world.conductor.waitForWorkflow(workflow)).status).toBe('COMPLETED');
+    expect((await world.calls()).totals.calls).toBe(1);
+    await expect.poll(isKept, { timeout: 10_000 }).toBe(0);
+  });
+});
+
+describe('a task that is over when its answer comes', () => {
+  it('is left alone, and nobody is alarmed', async () => {
+    const worker = await startWorker();
+    await world.control('latency', { model: EMBED, ms: 1_000 });
+    const workflow = await world.startTask(task('over'));
+    await expect.poll(inFlight, { timeout: 20_000 }).toBe(1);
+    await world.conductor.call('DELETE', `/workflow/${workflow}?reason=enough`);
+    await expect.poll(async () => (await world.calls()).totals.succeeded, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await worker.cli.lines()).join('\n')).toContain('A task ended');
+    expect((await worker.cli.stop(20_000)).code).toBe(0);
+    expect((await worker.cli.lines()).filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([]);
+    expect((await world.conductor.getWorkflow(workflow)).status).toBe('TERMINATED');
+  });
+});
+
+describe('while Redis is away', () => {
+  it('no call is made that is on no ledger, and all are made once it is back', async () => {
+    await startWorker({ REDIS_URL: `redis://127.0.0.1:${redisProxy.port}` });
+    await redisProxy.cut();
+    const workflows = await startMany('redis', 5);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect((await world.calls()).totals.calls).toBe(0);
+    await redisProxy.mend();
+    expect(new Set(await statuses(workflows))).toEqual(new Set(['COMPLETED']));
+    expect((await world.calls()).totals.calls).toBe(5);
+  });
+});
+
+describe('a worker that is stopped for a while, as by a debugger or a frozen machine', () => {
+  it('finds its waiting tasks in other hands, and lets them be', async () => {
+    await world.redis.hset(
+      world.key('models'),
+      `main:${EMBED}`,
+      JSON.stringify({ configuration: { maxConcurrencyPerWorker: 1 } }),
+    );
+    await world.control('latency', { model: EMBED, ms: 2_000 });
+    const frozen = await startWorker();
+    // One runs, one waits behind it.
+    const workflows = await startMany('frozen', 2);
+    await expect.poll(inFlight, { timeout: 20_000 }).toBe(1);
+    frozen.cli.kill('SIGSTOP');
+    await startWorker();
+    expect(new Set(await statuses(workflows))).toEqual(new Set(['COMPLETED']));
+    const before = (await world.calls()).totals.calls;
+    frozen.cli.kill('SIGCONT');
+    await expect
+      .poll(async () => (await frozen.cli.lines()).join('\n'), { timeout: 20_000 })
+      .toContain('goes on under a new name');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // The one whose call ran when it was frozen was called again by the other; the one that waited, once.
+    expect(before).toBe(3);
+    expect((await world.calls()).totals.calls).toBe(before);
+    await world.redis.hset(world.key('models'), `main:${EMBED}`, '{}');
+  }, 90_000);
+});
