@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { LaneCluster, Sleeper } from '../integrations/lanes/lane-cluster.ts';
 import type { Conductor } from './conductor/conductor.ts';
 import { toTaskResult } from './conductor/outcome.ts';
+import { sleepAtLeast } from './conductor/poll-timeout.ts';
 
 /** Sleepers are due in more than four seconds: a call that takes longer than this could meet their own return. */
 const ANSWER_MS = 2_000;
@@ -29,8 +30,13 @@ export function createSleeperCalls(parts: {
     const within = AbortSignal.timeout(ANSWER_MS);
     try {
       const state = await conductor.taskState(taskId);
-      const isAsleep = state?.status === 'SCHEDULED' && state.pollCount === pollCount;
-      if (!isAsleep) return cluster.forget({ lane, taskId });
+      if (state === undefined || !['SCHEDULED', 'IN_PROGRESS'].includes(state.status)) {
+        return cluster.forget({ lane, taskId });
+      }
+      // Polled meanwhile, it may have been put off again, under a ticket that is not ours to take.
+      if (state.status !== 'SCHEDULED' || state.pollCount !== pollCount) return;
+      const { pollTimeoutMs = 0, scheduledAt = Date.now() } = state;
+      if (sleepAtLeast({ pollTimeoutMs, scheduledAt }) > 0) return;
       const back = { kind: 'give-back', afterSeconds: 1 } as const;
       await conductor.update(toTaskResult(sleeper, incarnation(), back), ANSWER_MS, within);
     } catch (error) {

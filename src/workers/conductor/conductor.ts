@@ -52,6 +52,9 @@ export interface TaskState {
   readonly status: string;
   readonly workerId: string | undefined;
   readonly pollCount: number;
+  /** See `poll-timeout.ts`; undefined where Conductor does not say. */
+  readonly pollTimeoutMs?: number | undefined;
+  readonly scheduledAt?: number | undefined;
 }
 
 /** A task as its workflow shows it. */
@@ -98,7 +101,15 @@ const ANSWER_TIMEOUT_MS = 30_000;
  */
 const RESULT_BYTES_AT_MOST = 10 * 1024 * 1024;
 
-const taskState = z.object({ status: z.string(), workerId: z.string().nullish(), pollCount: z.number().nullish() });
+const definition = z.object({ pollTimeoutSeconds: z.number().nullish() }).nullish();
+const taskState = z.object({
+  status: z.string(),
+  workerId: z.string().nullish(),
+  pollCount: z.number().nullish(),
+  scheduledTime: z.number().nullish(),
+  taskDefinition: definition,
+  workflowTask: z.object({ taskDefinition: definition }).nullish(),
+});
 const workflowTasks = z.object({
   tasks: z.array(taskState.extend({ taskId: z.string(), taskType: z.string().nullish() })).nullish(),
 });
@@ -192,6 +203,13 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
   };
 }
 
-function stateOf({ status, workerId, pollCount }: z.infer<typeof taskState>): TaskState {
-  return { status, workerId: workerId ?? undefined, pollCount: pollCount ?? 0 };
+function stateOf({ status, workerId, pollCount, ...task }: z.infer<typeof taskState>): TaskState {
+  const seconds = (task.taskDefinition ?? task.workflowTask?.taskDefinition)?.pollTimeoutSeconds;
+  return {
+    status,
+    workerId: workerId ?? undefined,
+    pollCount: pollCount ?? 0,
+    pollTimeoutMs: seconds ? seconds * 1_000 : undefined,
+    scheduledAt: task.scheduledTime || undefined,
+  };
 }

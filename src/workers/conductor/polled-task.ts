@@ -29,6 +29,7 @@ const polledTask = z
   })
   .transform((task) => {
     const protection = task.taskDefinition ?? task.workflowTask?.taskDefinition;
+    const remaining = remainingMs(protection, task.startTime ?? 0);
     return {
       taskId: task.taskId,
       workflowInstanceId: task.workflowInstanceId,
@@ -57,7 +58,9 @@ const polledTask = z
        */
       responseTimeoutMs: 1_000 * (protection?.responseTimeoutSeconds ?? 0),
       /** What is left of the definition's `timeoutSeconds`, in milliseconds; undefined where it ends no task. */
-      remainingMs: remainingMs(protection, task.startTime ?? 0),
+      remainingMs: remaining,
+      /** When that is over, by our own clock. */
+      endsAt: remaining === undefined ? undefined : Date.now() + remaining,
     };
   });
 

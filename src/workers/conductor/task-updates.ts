@@ -8,6 +8,7 @@ import { type Conductor, ConductorRefusal, type TaskState } from './conductor.ts
 import { startHeartbeats } from './heartbeats.ts';
 import { inputHash } from './input-hash.ts';
 import { type Outcome, toTaskResult } from './outcome.ts';
+import { sleepAtLeast } from './poll-timeout.ts';
 import type { PolledTask } from './polled-task.ts';
 
 /** After an outcome that a late heartbeat may undo, Conductor is asked once whether it holds. */
@@ -99,7 +100,7 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
       // Others may have taken it over since the first attempt.
       if (attempt > 1 && sending.kind !== 'complete' && !(await stillOurs())) return true;
       try {
-        const result = toTaskResult(task, workerId, sending);
+        const result = toTaskResult(task, workerId, aliveAsleep(sending));
         await keptIfLate(sending, conductor.update(result, undefined, giveUp));
         accepted.count += 1;
         if (backOff.failures > 0) log.info(named, 'Conductor took the outcome of a task after all');
@@ -143,6 +144,12 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
         }
       }
     }
+  }
+
+  /** What goes back after a long wait sleeps for so long that its poll timeout does not end it. */
+  function aliveAsleep(sending: Outcome): Outcome {
+    if (sending.kind !== 'give-back') return sending;
+    return { ...sending, afterSeconds: Math.max(sending.afterSeconds, sleepAtLeast(task) / 1_000) };
   }
 
   /** Whether Conductor has let go of the task: asked until it says so or the worker must end. */

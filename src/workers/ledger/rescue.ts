@@ -6,6 +6,7 @@ import { messageOf, ServiceError } from '../../errors.ts';
 import { createBackOff } from '../conductor/back-off.ts';
 import { type Conductor, ConductorRefusal } from '../conductor/conductor.ts';
 import { toTaskResult } from '../conductor/outcome.ts';
+import { sleepAtLeast } from '../conductor/poll-timeout.ts';
 import type { HeldTask, KeptAnswer, Ledger } from './ledger.ts';
 
 /** A write that was perhaps done: any answer of a server's fault may come after the deed. */
@@ -114,11 +115,13 @@ export function createRescue({ conductor, ledger, log, giveUp, lookAgainMs }: Re
     const isAsPolled =
       state?.status === 'IN_PROGRESS' && state.workerId === task.polledBy && state.pollCount === task.pollCount;
     if (!isAsPolled) return 'Conductor has gone on without it';
+    const { pollTimeoutMs = 0, scheduledAt = Date.now() } = state;
+    const afterSeconds = Math.max(1, sleepAtLeast({ pollTimeoutMs, scheduledAt }) / 1_000);
     // The look may have taken its time.
     if (!(await ledger.stillOurs(incarnation, task))) return 'it is another’s by now';
     try {
       // Under the name that polled it: should only a part of it be written, a look still finds the task as it was.
-      await write(toTaskResult(task, task.polledBy, { kind: 'give-back', afterSeconds: 1 }));
+      await write(toTaskResult(task, task.polledBy, { kind: 'give-back', afterSeconds }));
     } catch (error) {
       if (!(error instanceof ConductorRefusal) || error.worthRepeating) throw error;
       if (error.status !== 404)

@@ -109,7 +109,10 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
               pollCount: task.pollCount,
               order: task.scheduledAt,
               responseTimeoutMs: task.responseTimeoutMs,
-              sleepAtMostMs: sleepAtMost(task),
+              // Asked when it is to go: until then time passes.
+              get sleepAtMostMs() {
+                return sleepAtMost(task);
+              },
               ticket,
             },
             work: asking,

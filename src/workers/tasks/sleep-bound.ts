@@ -1,16 +1,12 @@
+import { RETURN_MS, sleepAtLeast } from '../conductor/poll-timeout.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
 
-/** From a poll that is due until the task is really polled, at the worst, in milliseconds. */
-const RETURN_MS = 10_000;
-
 /**
- * How long a task may sleep at Conductor, in milliseconds; undefined where giving it back would end it. A task that was
- * given back is SCHEDULED, and its `pollTimeoutSeconds` count from its first scheduling plus only the current callback;
- * `timeoutSeconds` count from its first poll (DeciderService.isResponseTimedOut, checkTaskTimeout, checkTaskPollTimeout).
+ * How long a task may sleep at Conductor, in milliseconds; undefined where giving it back might end it: by its
+ * `pollTimeoutSeconds`, or by `timeoutSeconds`, which count from its first poll (DeciderService.checkTaskTimeout).
  */
 export function sleepAtMost(task: PolledTask, now = Date.now()): number | undefined {
-  const { pollTimeoutMs, scheduledAt, remainingMs } = task;
-  if (pollTimeoutMs > 0 && now - scheduledAt + RETURN_MS >= pollTimeoutMs) return undefined;
-  const most = (remainingMs ?? Number.POSITIVE_INFINITY) - RETURN_MS;
+  if (sleepAtLeast(task, now) > 0) return undefined;
+  const most = (task.endsAt ?? Number.POSITIVE_INFINITY) - now - RETURN_MS;
   return most < 1_000 ? undefined : most;
 }

@@ -61,6 +61,16 @@ describe('heartbeats and outcomes over HTTP', () => {
   const updatesOf = (task: Parameters<typeof startUpdates>[0], giveUp = never) =>
     startUpdates(task, { conductor: link.conductor, log: link.captured.log, giveUp });
 
+  it('a task that goes back after a long wait sleeps for so long that its poll timeout does not end it', async () => {
+    const { task } = await heldTask(stub, link.conductor);
+    const waited = { ...task, pollTimeoutMs: 60_000, scheduledAt: Date.now() - 100_000 };
+    expect(await updatesOf(waited).finish({ kind: 'give-back', afterSeconds: 1 })).toBe(true);
+    const [{ callbackAfterSeconds } = {}] = stub.updates;
+    // What it waited beyond its poll timeout, and ten seconds to be polled.
+    expect(callbackAfterSeconds).toBeGreaterThanOrEqual(50);
+    expect(callbackAfterSeconds).toBeLessThanOrEqual(55);
+  });
+
   it('no outcome is sent while a heartbeat is unanswered, however long that takes', async () => {
     stub.on.update = ({ extendLease }) => (extendLease === true ? { delayMs: Math.random() * 300 } : undefined);
     const all = Array.from({ length: 60 }, async () => {

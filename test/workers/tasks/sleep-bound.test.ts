@@ -11,10 +11,17 @@ describe('how long a task may sleep at Conductor', () => {
 
   it('is what remains of timeoutSeconds, with time to come back', () => {
     const task = polled({ taskDefinition: { timeoutSeconds: 100 }, startTime: Date.now() - 20_000 });
-    const most = sleepAtMost(task, NOW) ?? 0;
+    const most = sleepAtMost(task) ?? 0;
     expect(most).toBeGreaterThan(60_000);
     expect(most).toBeLessThanOrEqual(70_001);
     expect(sleepAtMost(polled({ taskDefinition: { timeoutSeconds: 10 }, startTime: Date.now() }), NOW)).toBeUndefined();
+  });
+
+  it('is less the longer a task has been held since', () => {
+    const task = polled({ taskDefinition: { timeoutSeconds: 100, pollTimeoutSeconds: 500 }, startTime: Date.now() });
+    const most = (passed: number) => sleepAtMost(task, Date.now() + passed) ?? 0;
+    expect(most(0) - most(30_000)).toBeGreaterThan(29_000);
+    expect(sleepAtMost(task, Date.now() + 95_000)).toBeUndefined();
   });
 
   it('is nothing where pollTimeoutSeconds, which count from the first scheduling, would end it', () => {
