@@ -29,7 +29,7 @@ export function createSleeperCalls(parts: {
     const { taskId, pollCount } = sleeper;
     const within = AbortSignal.timeout(ANSWER_MS);
     try {
-      const state = await conductor.taskState(taskId);
+      const state = await conductor.taskState(taskId, within);
       if (state === undefined || !['SCHEDULED', 'IN_PROGRESS'].includes(state.status)) {
         return cluster.forget({ lane, taskId });
       }

@@ -51,6 +51,7 @@ const HAND_BACK_MS = 5_000;
 export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   const { conductor, ledger, slots, lanes, metrics, log } = parts;
   const stopping = new AbortController();
+  /** Loops that poll, and tasks whose owner is being settled. */
   const loops = new Set<Promise<void>>();
   const answered = new Map<string, boolean>();
   /** Types whose last poll brought tasks. */
@@ -136,8 +137,17 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       const ticket = claim?.kind === 'ours' ? claim.ticket : undefined;
       const arrival = { task, incarnation, type, handler, ticket, claimed: claim !== undefined, freeSlot };
       if (claim?.kind !== 'taken') held.run(arrival);
-      else void settleDispute(task, incarnation, () => held.run(arrival)).catch(freeSlot);
+      else track(settleDispute(task, incarnation, () => held.run(arrival)).catch(freeSlot));
     }
+  }
+
+  function track(work: Promise<void>): void {
+    const tracked = work.finally(() => loops.delete(tracked));
+    loops.add(tracked);
+  }
+
+  async function untilNoLoop(): Promise<void> {
+    while (loops.size > 0) await Promise.all(loops);
   }
 
   /** The ledger says that somebody else has it. Conductor knows who polled last: where it was us, the task is ours. */
@@ -160,8 +170,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   return {
     start() {
       for (const served of parts.served) {
-        const loop = pollForever(served).finally(() => loops.delete(loop));
-        loops.add(loop);
+        track(pollForever(served));
       }
     },
     conductorAnswers() {
@@ -180,7 +189,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       }, drainMs + HAND_BACK_MS);
       try {
         // A poll that was open brings its tasks when it is answered: only then are all runs known.
-        const ended = Promise.all(loops).then(() => held.untilNone());
+        const ended = untilNoLoop().then(() => held.untilNone());
         // Not even a Conductor that takes calls and never answers holds the process for longer.
         const handedOver = await Promise.race([ended, mustEnd.promise]);
         if (handedOver === undefined) {

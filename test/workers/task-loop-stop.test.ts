@@ -108,4 +108,23 @@ describe('a stop', () => {
     expect(stub.waitingIn(A)).toBe(3);
     expect(stub.offences).toEqual([]);
   });
+
+  it('waits for tasks whose owner is not settled yet, and gives back those that are ours', async () => {
+    const taskId = stub.add(A);
+    const { promise: looked, resolve: look } = Promise.withResolvers<void>();
+    stub.on.look = () => ({ until: looked });
+    await using loop = startLoop(stub, {});
+    loop.ledger.on.claim = () => ({ kind: 'taken' });
+    await until(() => stub.looks.length === 1);
+    let over = false;
+    const stopped = loop.stop(2_000).finally(() => {
+      over = true;
+    });
+    await sleep(300);
+    expect(over).toBe(false);
+    look();
+    expect(await stopped).toBe(true);
+    expect(statusOf(taskId)).toBe('SCHEDULED');
+    expect(loop.ledger.forced).toHaveLength(1);
+  });
 });

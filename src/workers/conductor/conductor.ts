@@ -81,14 +81,14 @@ export interface Conductor {
   /** Gives up after `withinMs` (default 30 s), or when the signal is aborted. */
   update(result: TaskResult, withinMs?: number, signal?: AbortSignal): Promise<void>;
   /** Undefined where Conductor has no such task (any more). */
-  taskState(taskId: string): Promise<TaskState | undefined>;
+  taskState(taskId: string, signal?: AbortSignal): Promise<TaskState | undefined>;
   workflowOrigin(workflowId: string): Promise<WorkflowOrigin>;
   /** Every version of every workflow. */
-  workflowDefinitions(): Promise<readonly WorkflowDefinition[]>;
+  workflowDefinitions(signal?: AbortSignal): Promise<readonly WorkflowDefinition[]>;
   /** Ids of the workflows of that name, of any version, that have not ended. */
-  runningWorkflows(name: string): Promise<readonly string[]>;
+  runningWorkflows(name: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** The tasks of a workflow; none where Conductor has no such workflow (any more). */
-  workflowTasks(workflowId: string): Promise<readonly WorkflowTaskState[]>;
+  workflowTasks(workflowId: string, signal?: AbortSignal): Promise<readonly WorkflowTaskState[]>;
   close(): Promise<void>;
 }
 
@@ -139,16 +139,21 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     return text;
   }
 
-  async function read(operation: string, path: string): Promise<unknown> {
-    const text = await request(operation, { method: 'GET', path, timeoutMs: ANSWER_TIMEOUT_MS });
+  async function read(operation: string, path: string, signal?: AbortSignal): Promise<unknown> {
+    const text = await request(operation, { method: 'GET', path, timeoutMs: ANSWER_TIMEOUT_MS, signal });
     // 204: nothing there.
     return text === '' ? undefined : JSON.parse(text);
   }
 
   /** Undefined for what Conductor itself, and nobody in its place, says it does not know. */
-  async function readIfThere<T>(operation: string, path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  async function readIfThere<T>(
+    operation: string,
+    path: string,
+    schema: z.ZodType<T>,
+    signal?: AbortSignal,
+  ): Promise<T | undefined> {
     try {
-      return schema.parse(await read(operation, path));
+      return schema.parse(await read(operation, path, signal));
     } catch (error) {
       if (error instanceof ConductorRefusal && error.status === 404 && error.isConductors) return undefined;
       throw error;
@@ -172,8 +177,9 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
       // Conductor answers with the task's id; anything else is somebody else's page, and the update is not made.
       if (!answer.includes(result.taskId)) throw new Error("the answer to an update is not Conductor's");
     },
-    async taskState(taskId) {
-      const found = await readIfThere('a look at a task', `/tasks/${encodeURIComponent(taskId)}`, taskState);
+    async taskState(taskId, signal) {
+      const path = `/tasks/${encodeURIComponent(taskId)}`;
+      const found = await readIfThere('a look at a task', path, taskState, signal);
       return found === undefined ? undefined : stateOf(found);
     },
     async workflowOrigin(workflowId) {
@@ -181,17 +187,17 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
       const { createdBy, workflowDefinition } = workflow.parse(await read('a look at a workflow', path));
       return { createdBy: createdBy ?? undefined, ownerEmail: workflowDefinition?.ownerEmail ?? undefined };
     },
-    async workflowDefinitions() {
-      return workflowDefinitions.parse(await read('a look at workflow definitions', '/metadata/workflow'));
+    async workflowDefinitions(signal) {
+      return workflowDefinitions.parse(await read('a look at workflow definitions', '/metadata/workflow', signal));
     },
-    async runningWorkflows(name) {
+    async runningWorkflows(name, signal) {
       // It wants a version and heeds none (getRunningWorkflowIds of the servers' ExecutionDAOs).
       const path = `/workflow/running/${encodeURIComponent(name)}`;
-      return (await readIfThere('a look at running workflows', path, z.array(z.string()))) ?? [];
+      return (await readIfThere('a look at running workflows', path, z.array(z.string()), signal)) ?? [];
     },
-    async workflowTasks(workflowId) {
+    async workflowTasks(workflowId, signal) {
       const path = `/workflow/${encodeURIComponent(workflowId)}?includeTasks=true`;
-      const found = await readIfThere('a look at the tasks of a workflow', path, workflowTasks);
+      const found = await readIfThere('a look at the tasks of a workflow', path, workflowTasks, signal);
       return (found?.tasks ?? []).map((task) => ({
         taskId: task.taskId,
         taskType: task.taskType ?? '',

@@ -156,7 +156,7 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
   async function arrived(backOff: BackOff): Promise<boolean> {
     while (!giveUp.aborted) {
       try {
-        return !isOursIn(await conductor.taskState(task.taskId));
+        return !isOursIn(await conductor.taskState(task.taskId, giveUp));
       } catch (error) {
         log.debug({ ...named, reason: messageOf(error) }, 'Conductor cannot be asked whether a give-back arrived');
         await backOff.wait(giveUp);
@@ -202,7 +202,7 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
     while (!giveUp.aborted) {
       if (heartbeats.fateUnknown) await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
       try {
-        const state = await conductor.taskState(task.taskId);
+        const state = await conductor.taskState(task.taskId, giveUp);
         const wasUndone = heartbeats.fateUnknown && isOursIn(state);
         if (wasUndone) {
           log.warn(named, 'A late heartbeat undid the outcome of a task; sending it again');

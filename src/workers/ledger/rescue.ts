@@ -93,7 +93,7 @@ export function createRescue({ conductor, ledger, log, giveUp, lookAgainMs }: Re
       if (!(error instanceof ConductorRefusal) || error.worthRepeating) throw error;
       if (error.status !== 404) await sayRefused(task, error);
     }
-    const state = await conductor.taskState(task.taskId);
+    const state = await conductor.taskState(task.taskId, giveUp);
     if (state?.status === 'IN_PROGRESS') throw new Error('Conductor took an answer, and the task is still in progress');
     ledger.answerDelivered(task.taskId, state?.status === 'COMPLETED' ? 0 : ANSWER_KEPT_SECONDS);
     return 'its answer is delivered';
@@ -111,7 +111,7 @@ export function createRescue({ conductor, ledger, log, giveUp, lookAgainMs }: Re
   }
 
   async function giveBack(incarnation: string, task: HeldTask): Promise<string> {
-    const state = await conductor.taskState(task.taskId);
+    const state = await conductor.taskState(task.taskId, giveUp);
     const isAsPolled =
       state?.status === 'IN_PROGRESS' && state.workerId === task.polledBy && state.pollCount === task.pollCount;
     if (!isAsPolled) return 'Conductor has gone on without it';

@@ -139,7 +139,7 @@ export function createSweep(parts: SweepParts): Sweep {
     const counts = { workflows: 0, adopted: 0, failures: 0 };
 
     async function lookAt(workflowId: string): Promise<void> {
-      const tasks = await paced(() => conductor.workflowTasks(workflowId));
+      const tasks = await paced(() => conductor.workflowTasks(workflowId, stopping.signal));
       counts.workflows += 1;
       const theirs = tasks.flatMap(({ taskId, taskType, status, workerId, pollCount }): HeldTask[] =>
         status === 'IN_PROGRESS' && queues.has(taskType) && workerId !== undefined && bySuspect.has(workerId)
@@ -159,9 +159,9 @@ export function createSweep(parts: SweepParts): Sweep {
       rescue(adopted);
     }
 
-    const definitions = await paced(() => conductor.workflowDefinitions());
+    const definitions = await paced(() => conductor.workflowDefinitions(stopping.signal));
     for (const name of workflowsWith(definitions, queues)) {
-      const ids = (await paced(() => conductor.runningWorkflows(name))).values();
+      const ids = (await paced(() => conductor.runningWorkflows(name, stopping.signal))).values();
       const lookers = Array.from({ length: CALLS_AT_ONCE }, async () => {
         for (const id of ids) {
           await lookAt(id).catch((error: unknown) => {

@@ -38,8 +38,8 @@ async function rescuer(label: string): Promise<StoreUnderTest & { readonly rescu
 }
 
 /** Tasks that a worker has polled and claimed. */
-async function polledBy({ store }: StoreUnderTest, count: number): Promise<string[]> {
-  const ids = Array.from({ length: count }, () => stub.add(QUEUE));
+async function polledBy({ store }: StoreUnderTest, count: number, fields: Record<string, unknown> = {}) {
+  const ids = Array.from({ length: count }, () => stub.add(QUEUE, fields));
   const polled = { queue: QUEUE, count, waitMs: 5, workerId: store.incarnation, domain: undefined };
   await link.conductor.poll(polled);
   await store.claim(
@@ -69,6 +69,17 @@ describe('a task of a worker that died', () => {
     await b.store.flush();
     expect(await releasedAll(ids)).toBe(true);
     expect(stub.offences).toEqual([]);
+  });
+
+  it('sleeps for so long, after a long wait, that its poll timeout does not end it', async () => {
+    const [a, b] = [await ledgers.open('a'), await rescuer('b')];
+    const waited = { scheduledTime: Date.now() - 100_000, taskDefinition: { pollTimeoutSeconds: 60 } };
+    await polledBy(a, 1, waited);
+    await a.store.leave();
+    await b.store.tick();
+    await b.rescue.idle();
+    expect(stub.updates).toHaveLength(1);
+    expect(stub.updates[0]?.callbackAfterSeconds).toBeGreaterThanOrEqual(50);
   });
 
   it('is given back once by two rescuers at once', async () => {
@@ -193,6 +204,18 @@ describe('a give-back whose answer was lost', () => {
 });
 
 describe('a rescue', () => {
+  it('is over as soon as it is given up, though Conductor never answers', async () => {
+    const [a, b] = [await ledgers.open('a'), await rescuer('b')];
+    await polledBy(a, 3);
+    stub.on.look = () => ({ hang: true });
+    await a.store.leave();
+    await b.store.tick();
+    await expect.poll(() => stub.looks.length).toBe(3);
+    giveUp.abort(new Error('the worker is stopping'));
+    await b.rescue.idle();
+    expect(stub.updates).toEqual([]);
+  });
+
   it('waits for a Conductor that is away, and for a Redis that is', async () => {
     const [a, b] = [await ledgers.open('a'), await rescuer('b')];
     const ids = await polledBy(a, 12);

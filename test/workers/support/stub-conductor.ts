@@ -250,7 +250,7 @@ export async function startStubConductor(): Promise<StubConductor> {
       looks.push(decodeURIComponent(looked));
       const task = tasks.get(decodeURIComponent(looked));
       if (task === undefined) return { status: 404, body: { message: 'no such task' } };
-      return treat(stub.on.look?.(), request, () => ({ ...task, fields: undefined }));
+      return treat(stub.on.look?.(), request, () => ({ ...task.fields, ...task, fields: undefined }));
     }
     const found = request.method === 'GET' ? workflowsAt(path, url.searchParams) : undefined;
     if (found !== undefined) {
