@@ -18,6 +18,14 @@ export interface Gauges {
   readonly tasksHeld: () => number;
   readonly lanes: () => Iterable<readonly [string, { readonly running: number; readonly waiting: number }]>;
   readonly ready: () => boolean;
+  /** Tasks that sleep at Conductor, of all workers, by lane. */
+  readonly sleeping: () => Iterable<readonly [lane: string, count: number]>;
+  /** What throttling leaves of a lane; undefined while it is whole. */
+  readonly throttledTo: (lane: string) => number | undefined;
+  /** Outcomes that Conductor did not take at once. */
+  readonly outcomesWaiting: () => number;
+  /** Workers that live. */
+  readonly workers: () => number;
 }
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -71,11 +79,50 @@ export function createMetrics(gauges: Gauges): Metrics {
     collect() {
       this.reset();
       for (const [name, { running, waiting }] of gauges.lanes()) {
-        // An ARN's account is nobody's business here; its last part names the model.
-        const lane = name.replace(/arn:[^/]*:([^:/]+\/[^/]+)$/, '$1');
-        this.set({ lane, state: 'running' }, running);
-        this.set({ lane, state: 'waiting' }, waiting);
+        const lane = laneLabel(name);
+        // Added up: what is left of two ARNs may be the same.
+        this.inc({ lane, state: 'running' }, running);
+        this.inc({ lane, state: 'waiting' }, waiting);
       }
+    },
+  });
+  new Gauge({
+    name: `${prefix}lane_sleeping`,
+    help: 'Tasks of each lane that sleep at Conductor until their turn, of all workers.',
+    labelNames: ['lane'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [name, count] of gauges.sleeping()) this.inc({ lane: laneLabel(name) }, count);
+    },
+  });
+  new Gauge({
+    name: `${prefix}lane_throttled_limit`,
+    help: 'Calls at once that throttling leaves of each lane in use; absent while it is whole.',
+    labelNames: ['lane'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [name] of gauges.lanes()) {
+        const limit = gauges.throttledTo(name);
+        if (limit !== undefined) this.set({ lane: laneLabel(name) }, limit);
+      }
+    },
+  });
+  new Gauge({
+    name: `${prefix}outcomes_waiting`,
+    help: 'Outcomes that Conductor did not take at once; answers among them are kept in Redis.',
+    registers,
+    collect() {
+      this.set(gauges.outcomesWaiting());
+    },
+  });
+  new Gauge({
+    name: `${prefix}workers`,
+    help: 'Workers that live, this one among them, as it last heard.',
+    registers,
+    collect() {
+      this.set(gauges.workers());
     },
   });
 
@@ -88,4 +135,9 @@ export function createMetrics(gauges: Gauges): Metrics {
       if (completion !== undefined) tokens.inc({ ...labels, kind: 'completion' }, completion);
     },
   };
+}
+
+/** An ARN's account is nobody's business here; what follows it names the model. */
+function laneLabel(lane: string): string {
+  return lane.replace(/arn:[^/]*:([^:/]+\/.+)$/, '$1');
 }

@@ -10,6 +10,7 @@ const CHECK_MS = 20;
 export interface Backlog {
   /** What to call once the outcome is off. */
   enter(bytes: number): () => void;
+  readonly waiting: number;
   /** How many more tasks may be asked for. */
   room(): number;
   /** Resolves when there is room, or when the signal is aborted. */
@@ -31,6 +32,9 @@ export function createBacklog(entriesAtMost = ENTRIES_AT_MOST, bytesAtMost = BYT
         entries -= 1;
         bytes -= size;
       };
+    },
+    get waiting() {
+      return entries;
     },
     room,
     async untilRoom(signal) {

@@ -35,6 +35,8 @@ export interface TaskLoop {
   start(): void;
   /** Whether the last poll of every type was answered; undefined before the first answer. */
   conductorAnswers(): boolean | undefined;
+  /** Outcomes that Conductor did not take at once. */
+  outcomesWaiting(): number;
   /** Tasks polled by an incarnation that was declared dead: others have them now. */
   abandon(incarnation: string): void;
   /**
@@ -177,6 +179,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       if (answered.size === 0) return undefined;
       return [...answered.values()].every(Boolean);
     },
+    outcomesWaiting: () => backlog.waiting,
     abandon: (incarnation) => held.abandon(incarnation),
     async stop(drainMs) {
       stopping.abort(new Error('the worker is stopping'));

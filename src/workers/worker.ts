@@ -107,6 +107,10 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     tasksHeld: () => slots.used,
     lanes: () => lanes.loads(),
     ready: () => unready().length === 0,
+    sleeping: () => laneStore.sleeping(),
+    throttledTo: (lane) => laneStore.effective(lane),
+    outcomesWaiting: () => loop.outcomesWaiting(),
+    workers: () => ledger.workers,
   });
   const subjects = createSubjectFinder({
     sources: config.access.sources,

@@ -14,8 +14,8 @@ import {
 } from '../../src/integrations/parameters.ts';
 import { SUBJECT_SOURCES } from '../../src/rbac/task-subject.ts';
 import { auditFields } from '../../src/record-fields.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { generateEmbeddingsInput, textCompleteInput } from '../../src/workers/tasks/task-inputs.ts';
+import { silentMetrics } from '../workers/support/harness.ts';
 import { codesIn, ROOT, readDocument, tableRows } from './markdown.ts';
 
 /** Variable → its default as the source writes it; undefined: none. */
@@ -76,7 +76,7 @@ describe('docs/errors.md', () => {
 
 describe('docs/metrics.md', () => {
   it('holds every metric with its type, labels and meaning', () => {
-    const { registry } = createMetrics({ tasksHeld: () => 0, lanes: () => [], ready: () => true });
+    const { registry } = silentMetrics();
     const known = registry.getMetricsAsArray().map((metric) => {
       const { name, help, labelNames = [] } = metric as { name: string; help: string; labelNames?: string[] };
       const labels = labelNames.length === 0 ? '–' : labelNames.map((label) => `\`${label}\``).join(', ');

@@ -1,7 +1,7 @@
 /** A task loop over real HTTP against the stub, and what tests of workers share. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../../../src/telemetry/log.ts';
-import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { createMetrics, type Gauges } from '../../../src/telemetry/metrics.ts';
 import { type Conductor, createConductor } from '../../../src/workers/conductor/conductor.ts';
 import { type PolledTask, readPolledTask } from '../../../src/workers/conductor/polled-task.ts';
 import { createConductorSession } from '../../../src/workers/conductor/session.ts';
@@ -31,7 +31,18 @@ export async function until(condition: () => boolean, timeoutMs = 3_000): Promis
   }
 }
 
-export const silentMetrics = () => createMetrics({ tasksHeld: () => 0, lanes: () => [], ready: () => true });
+/** Of a worker that is alone and does nothing. */
+export const IDLE_GAUGES: Gauges = {
+  tasksHeld: () => 0,
+  lanes: () => [],
+  ready: () => true,
+  sleeping: () => [],
+  throttledTo: () => undefined,
+  outcomesWaiting: () => 0,
+  workers: () => 1,
+};
+
+export const silentMetrics = () => createMetrics(IDLE_GAUGES);
 
 export function polled(fields: Record<string, unknown> = {}): PolledTask {
   const task = readPolledTask({
