@@ -1,5 +1,5 @@
 import type { Snapshot } from '../../catalog/snapshot.ts';
-import { failureOf } from '../../errors.ts';
+import { type ErrorCode, failureOf } from '../../errors.ts';
 import { type BedrockClient, CredentialsRefused } from '../../integrations/bedrock/client.ts';
 import type { Clients } from '../../integrations/clients.ts';
 import type { TokenCounts } from '../../integrations/codec.ts';
@@ -36,6 +36,14 @@ export class BelongsElsewhere extends Error {
   override readonly name = 'BelongsElsewhere';
 }
 
+/** Refusals before any work: they take no tokens. */
+const AT_THE_DOOR: ReadonlySet<string> = new Set<ErrorCode>([
+  'THROTTLED',
+  'REQUEST_REFUSED',
+  'MODEL_NOT_FOUND',
+  'CREDENTIALS_FAILED',
+]);
+
 export interface DispatchParts {
   readonly catalog: () => Snapshot;
   readonly mayDecide: () => boolean;
@@ -67,6 +75,7 @@ export async function dispatch(
     }
     const refusals = attempts.map((attempt) => decideAgain(attempt, configuration, parts));
     const [first, ...others] = attempts.filter((_, index) => refusals[index] === undefined);
+    if (first === undefined) turn.settle(0);
     const answers = first === undefined ? [] : await ask(client, [first, ...others], turn, parts.metrics);
     const rest = answers.values();
     return refusals.map((refusal) => refusal ?? rest.next().value ?? { kind: 'again' });
@@ -122,13 +131,16 @@ async function ask(
     const results = shared === undefined ? [plan.finish(answer)] : shared.split(answer, texts);
     const { prompt, completion } = totalOf(results);
     metrics.tokens(place, prompt, completion);
-    turn.settle((prompt ?? 0) + (completion ?? 0));
+    // Where Bedrock counted nothing, what was estimated stands.
+    if (prompt !== undefined || completion !== undefined) turn.settle((prompt ?? 0) + (completion ?? 0));
     return results.map((value) => ({ kind: 'done', value }));
   } catch (error) {
     code = watch.signal.aborted ? 'ABORTED' : failureOf(error).code;
+    if (AT_THE_DOOR.has(code)) turn.settle(0);
     if (turn.lapsed?.aborted === true) return group.map(() => ({ kind: 'again' }));
     if (error instanceof CredentialsRefused) {
       code = 'CREDENTIALS_FAILED';
+      turn.settle(0);
       for (const attempt of group) attempt.refused = error;
       return group.map(() => ({ kind: 'again' }));
     }

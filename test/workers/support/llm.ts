@@ -118,7 +118,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
   const captured = capturedLog();
   const state = { mayDecide: true };
   const clientsUsed: IntegrationConfiguration[] = [];
-  const { lanes, deferrals, state: laneState } = soloLanes({ limitsOf: createLaneLimits(() => current) });
+  const { lanes, deferrals, released, state: laneState } = soloLanes({ limitsOf: createLaneLimits(() => current) });
   const parts: LlmTaskParts = {
     catalog: () => current,
     mayDecide: () => state.mayDecide,
@@ -160,6 +160,8 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     captured,
     lanes,
     deferrals,
+    /** Leases, with the tokens that their calls took. */
+    released,
     waiting,
     running,
     async change(world: World) {

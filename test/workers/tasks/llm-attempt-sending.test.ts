@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
+import { type ErrorCode, ServiceError } from '../../../src/errors.ts';
+import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
 import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
 import { until } from '../support/harness.ts';
-import { EMBED, llmHandler, WORLD } from '../support/llm.ts';
+import { COMMAND_R, EMBED, llmHandler, TEXT_ANSWER, WORLD } from '../support/llm.ts';
 
 const embedWorld = {
   ...WORLD,
@@ -112,5 +113,33 @@ describe('a task whose turn has come', () => {
     expect((await ended).kind).toBe('complete');
     expect(sent).toHaveLength(1);
     lanes.stop();
+  });
+});
+
+describe('what a call takes of a limit of tokens', () => {
+  const world = {
+    ...WORLD,
+    models: { ...WORLD.models, [`prod:${COMMAND_R}`]: { configuration: { tokensPerMinute: 10_000 } } },
+  };
+  const tokensOf = async (answer: () => BedrockAnswer) => {
+    const { run, released } = await llmHandler('text', { world, answer });
+    await run({ prompt: 'hello' });
+    return released.map(({ tokens }) => tokens);
+  };
+
+  it('is what Bedrock counted', async () => {
+    expect(await tokensOf(() => TEXT_ANSWER)).toEqual([12]);
+  });
+
+  it('stays what was estimated where Bedrock counted nothing', async () => {
+    expect(await tokensOf(() => ({ ...TEXT_ANSWER, tokens: {} }))).toEqual([undefined]);
+  });
+
+  it('is nothing where Bedrock refused it at the door', async () => {
+    const refused = (code: ErrorCode) => () => {
+      throw new ServiceError(code, 'refused');
+    };
+    expect(await tokensOf(refused('REQUEST_REFUSED'))).toEqual([0]);
+    expect(await tokensOf(refused('MODEL_TIMEOUT'))).toEqual([undefined]);
   });
 });
