@@ -256,7 +256,7 @@ describe('a pass', () => {
     const b = await sweeper('b');
     await popped('a/1', 40);
     await suspected('a/1');
-    stub.on.workflows = () => ({ delayMs: 20 });
+    stub.on.workflows = () => ({ delayMs: 200 });
     const looking = b.sweep.look();
     await expect.poll(() => stub.requests.length).toBeGreaterThan(4);
     await b.sweep.stop();
