@@ -212,8 +212,6 @@ describe('ends the task as FAILED, to be retried', () => {
   );
 
   it.each([
-    ['throttling', { name: 'ThrottlingException' }, 'THROTTLED'],
-    ['a model that is not ready', { name: 'ModelNotReadyException', status: 429 }, 'THROTTLED'],
     ['an outage', { name: 'ServiceUnavailableException' }, 'BEDROCK_UNAVAILABLE'],
     ['an internal error', { name: 'InternalServerException' }, 'BEDROCK_UNAVAILABLE'],
     ['a cut connection', { closeConnection: true }, 'BEDROCK_UNAVAILABLE'],
@@ -237,10 +235,22 @@ describe('ends the task as FAILED, to be retried', () => {
       timeoutSeconds: 0,
       responseTimeoutSeconds: 60,
     });
-    await world.control('faults', { model: EMBED, fault: { name: 'ThrottlingException', times: 1 } });
+    await world.control('faults', { model: EMBED, fault: { name: 'ServiceUnavailableException', times: 1 } });
     const { task, workflow } = await world.runTask({ workflow: 'bad_retried', ...embed({}), name: 'bad_twice' });
     expect(workflow.status).toBe('COMPLETED');
     expect(task.retryCount).toBe(1);
+  });
+});
+
+describe('puts the task off, and spends no retry', () => {
+  it.each([
+    ['throttling', { name: 'ThrottlingException' }],
+    ['a model that is not ready', { name: 'ModelNotReadyException', status: 429 }],
+  ])('%s', async (name, fault) => {
+    await world.control('faults', { model: EMBED, fault: { ...fault, times: 1 } });
+    const workflow = `bad_${name.replaceAll(/\W/g, '_')}`;
+    const { task } = await world.runTask({ workflow, ...embed({}), name: 'bad_once' });
+    expect(task).toMatchObject({ status: 'COMPLETED', retryCount: 0, pollCount: 2 });
   });
 });
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createWorld, type RunningWorker, type World } from './support/world.ts';
 
-const EMBED = 'cohere.embed-v4:0';
+/** A chat model: each task is a call of its own, where texts to embed would share one. */
+const CHAT = 'amazon.nova-micro-v1:0';
 
 let world: World;
 
@@ -32,23 +33,23 @@ async function seed(limits: object = {}): Promise<void> {
     'life',
     '{"type":"aws_bedrock_cohere","configuration":{"connectionType":"CONDUCTOR_ROLE","region":"us-east-1"}}',
   );
-  await world.redis.hset(world.key('models'), `life:${EMBED}`, JSON.stringify({ configuration: limits }));
+  await world.redis.hset(world.key('models'), `life:${CHAT}`, JSON.stringify({ configuration: limits }));
   await world.redis.hset(world.key('applications'), 'life', '{"workflows":["life_*"]}');
   await world.redis.hset(world.key('grants:USER:app:life'), 'INTEGRATION_PROVIDER:life', 'EXECUTE');
 }
 
-const embed = (workflow: string, more: object = {}) => ({
+const ask = (workflow: string, more: object = {}) => ({
   workflow: `life_${workflow}`,
-  type: 'LLM_GENERATE_EMBEDDINGS' as const,
-  input: { llmProvider: 'life', model: EMBED, text: 'Hi' },
+  type: 'LLM_TEXT_COMPLETE' as const,
+  input: { llmProvider: 'life', model: CHAT, prompt: 'Hi', maxTokens: 50 },
   ...more,
 });
 
 /** One definition, many runs of it: registering each anew would be slower than the tasks. */
 async function startMany(name: string, count: number): Promise<string[]> {
-  const first = await world.startTask(embed(name));
+  const first = await world.startTask(ask(name));
   const more = Array.from({ length: count - 1 }, () =>
-    world.conductor.startWorkflow(`life_${name}`, embed(name).input, {
+    world.conductor.startWorkflow(`life_${name}`, ask(name).input, {
       taskToDomain: { '*': world.env['TASK_DOMAIN'] ?? '' },
     }),
   );
@@ -59,11 +60,11 @@ async function statuses(workflows: readonly string[]): Promise<string[]> {
   return await Promise.all(workflows.map(async (id) => (await world.conductor.waitForWorkflow(id)).status));
 }
 
-const inFlight = async (): Promise<number> => (await world.calls()).models[EMBED]?.inFlight ?? 0;
+const inFlight = async (): Promise<number> => (await world.calls()).models[CHAT]?.inFlight ?? 0;
 
 describe('on SIGTERM', () => {
   it('with 50 tasks running and time enough, finishes them all, each called once', async () => {
-    await world.control('latency', { model: EMBED, ms: 1_500 });
+    await world.control('latency', { model: CHAT, ms: 1_500 });
     const worker = await startWorker();
     const workflows = await startMany('finish', 50);
     await expect.poll(inFlight, { timeout: 10_000 }).toBe(50);
@@ -74,13 +75,13 @@ describe('on SIGTERM', () => {
   });
 
   it('with 50 tasks running and no time, gives them back, and another worker loses none', async () => {
-    await world.control('latency', { model: EMBED, ms: 60_000 });
+    await world.control('latency', { model: CHAT, ms: 60_000 });
     const worker = await startWorker({ DRAIN_TIMEOUT_MS: '300' });
     const workflows = await startMany('giveback', 50);
     await expect.poll(inFlight, { timeout: 10_000 }).toBe(50);
     const exit = await worker.cli.stop(20_000);
     expect(exit).toMatchObject({ code: 0 });
-    await world.control('latency', { model: EMBED, ms: 0 });
+    await world.control('latency', { model: CHAT, ms: 0 });
     const tasks = (await Promise.all(workflows.map((id) => world.conductor.getWorkflow(id)))).map(({ tasks }) => tasks);
     expect(tasks.every(([task]) => task?.status === 'SCHEDULED' && task.retryCount === 0)).toBe(true);
 
@@ -91,17 +92,17 @@ describe('on SIGTERM', () => {
 
   it('gives back at once what only waits in a lane', async () => {
     await seed({ maxConcurrencyPerWorker: 1 });
-    await world.control('latency', { model: EMBED, ms: 1_000 });
+    await world.control('latency', { model: CHAT, ms: 3_000 });
     const worker = await startWorker();
     const workflows = await startMany('waiting', 10);
     await expect.poll(inFlight, { timeout: 10_000 }).toBe(1);
-    await expect.poll(async () => (await worker.get('/metrics')).body).toMatch(/lane_calls\{.*state="waiting"\} 9/);
+    await expect.poll(async () => (await worker.get('/metrics')).body).toMatch(/lane_calls\{.*state="waiting"\} [1-9]/);
     expect(await worker.cli.stop(20_000)).toMatchObject({ code: 0 });
     // One ended within the drain; the other nine never called anybody.
     expect((await world.calls()).totals).toMatchObject({ calls: 1, succeeded: 1 });
 
     await seed();
-    await world.control('latency', { model: EMBED, ms: 0 });
+    await world.control('latency', { model: CHAT, ms: 0 });
     await startWorker();
     expect(new Set(await statuses(workflows))).toEqual(new Set(['COMPLETED']));
   });
@@ -120,9 +121,9 @@ describe('on SIGTERM', () => {
 
 describe('limits', () => {
   it('holds no more tasks than MAX_IN_FLIGHT', async () => {
-    await world.control('latency', { model: EMBED, ms: 200 });
+    await world.control('latency', { model: CHAT, ms: 200 });
     // One type alone: an idle one would hold a slot for its open poll.
-    await startWorker({ MAX_IN_FLIGHT: '3', TASK_TYPES: 'LLM_GENERATE_EMBEDDINGS' });
+    await startWorker({ MAX_IN_FLIGHT: '3', TASK_TYPES: 'LLM_TEXT_COMPLETE' });
     const workflows = await startMany('held', 12);
     expect(new Set(await statuses(workflows))).toEqual(new Set(['COMPLETED']));
     expect((await world.calls()).totals.maxInFlight).toBe(3);
@@ -130,7 +131,7 @@ describe('limits', () => {
 
   it('runs no more calls of a model than its record says, and follows the record', async () => {
     await seed({ maxConcurrencyPerWorker: 2 });
-    await world.control('latency', { model: EMBED, ms: 200 });
+    await world.control('latency', { model: CHAT, ms: 200 });
     await startWorker();
     expect(new Set(await statuses(await startMany('lane', 10)))).toEqual(new Set(['COMPLETED']));
     expect((await world.calls()).totals.maxInFlight).toBe(2);
@@ -151,9 +152,9 @@ describe('Conductor', () => {
       timeoutSeconds: 0,
       responseTimeoutSeconds: 2,
     });
-    await world.control('latency', { model: EMBED, ms: 6_000 });
+    await world.control('latency', { model: CHAT, ms: 6_000 });
     await startWorker();
-    const { workflow } = await world.runTask(embed('slow', { name: 'life_slow' }));
+    const { workflow } = await world.runTask(ask('slow', { name: 'life_slow' }));
     expect(workflow.status).toBe('COMPLETED');
     expect((await world.calls()).totals.calls).toBe(1);
   });
@@ -184,12 +185,12 @@ describe('Conductor', () => {
   });
 
   it('TASK_TYPES takes another task type as one of ours, and TASK_DOMAIN only its own tasks', async () => {
-    await startWorker({ TASK_TYPES: 'LLM_GENERATE_EMBEDDINGS=life_embedder' });
-    const { task } = await world.runTask(embed('renamed', { type: 'SIMPLE', name: 'life_embedder' }));
-    expect(task).toMatchObject({ status: 'COMPLETED', taskType: 'life_embedder' });
+    await startWorker({ TASK_TYPES: 'LLM_TEXT_COMPLETE=life_writer' });
+    const { task } = await world.runTask(ask('renamed', { type: 'SIMPLE', name: 'life_writer' }));
+    expect(task).toMatchObject({ status: 'COMPLETED', taskType: 'life_writer' });
 
-    const outside = await world.startTask(embed('outside', { type: 'SIMPLE', name: 'life_embedder', inDomain: false }));
-    const { task: inside } = await world.runTask(embed('inside', { type: 'SIMPLE', name: 'life_embedder' }));
+    const outside = await world.startTask(ask('outside', { type: 'SIMPLE', name: 'life_writer', inDomain: false }));
+    const { task: inside } = await world.runTask(ask('inside', { type: 'SIMPLE', name: 'life_writer' }));
     expect(inside.status).toBe('COMPLETED');
     expect((await world.conductor.getWorkflow(outside)).tasks[0]).toMatchObject({ status: 'SCHEDULED', pollCount: 0 });
     await world.conductor.call('DELETE', `/workflow/${outside}/terminate`).catch(() => undefined);
@@ -199,7 +200,7 @@ describe('Conductor', () => {
     const ids: (string | undefined)[] = [];
     for (const start of [1, 2]) {
       const worker = await startWorker({ WORKER_ID: 'pod-0' });
-      const { task } = await world.runTask(embed(`identity_${start}`));
+      const { task } = await world.runTask(ask(`identity_${start}`));
       ids.push(task.workerId);
       await worker.cli.stop(20_000);
     }
@@ -212,7 +213,7 @@ it('an emptied catalog makes the worker not ready, and fails no backlog', async 
   const worker = await startWorker();
   await world.redis.del(world.key('integrations'));
   await expect.poll(async () => (await worker.get('/readyz')).body).toContain('no integration');
-  const waiting = await world.startTask(embed('backlog'));
+  const waiting = await world.startTask(ask('backlog'));
   // An open poll may still take it: then it goes back untouched.
   await sleep(1_500);
   expect((await world.conductor.getWorkflow(waiting)).tasks[0]).toMatchObject({ status: 'SCHEDULED', retryCount: 0 });
