@@ -214,6 +214,8 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
     if (throttledBy !== undefined && performance.now() - entry.firstThrottledAt > deferAtMostMs) {
       return entry.reject(throttledBy);
     }
+    // A listener that is added after the end never hears of it.
+    if (waiting.aborted) return entry.reject(waiting.reason);
     const over = (): void => {
       clearTimeout(timer);
       waiting.removeEventListener('abort', over);

@@ -136,6 +136,21 @@ describe('a task that Bedrock throttles', () => {
   });
 });
 
+it('a throttled task that was told to go meanwhile does not sit on', async () => {
+  const { lanes } = soloLanes();
+  const stopping = new AbortController();
+  const outcome = lanes.through(
+    useOf(
+      async () => {
+        stopping.abort(new Error('stopping'));
+        throw new ServiceError('THROTTLED', 'slow down');
+      },
+      { waiting: stopping.signal },
+    ),
+  );
+  await expect(outcome).rejects.toThrow('stopping');
+});
+
 describe('while nothing may start', () => {
   it('tasks wait, and none is sent away by a rank that nobody knows', async () => {
     const { lanes, state, deferrals } = soloLanes();
