@@ -13,7 +13,8 @@ import { seed } from './support/seed.ts';
 import { createWorld, type World } from './support/world.ts';
 
 const TEXT = 'amazon.nova-micro-v1:0';
-const EMBED = 'cohere.embed-v4:0';
+/** Without limits; a chat model, since texts to embed would share requests. */
+const FREE = 'amazon.nova-lite-v1:0';
 const EACH_AT_ONCE = 3;
 
 let folder: string;
@@ -35,7 +36,7 @@ beforeAll(async () => {
   servers.unshift(conductor);
   conductorProxy = await startTcpProxy({ host: '127.0.0.1', port: conductor.port });
   world = await createWorld('chaos', { redisUrl: redis.url, conductorUrl: conductor.url });
-  await seed(world, 'chaos', { [TEXT]: { maxConcurrencyPerWorker: EACH_AT_ONCE }, [EMBED]: {} });
+  await seed(world, 'chaos', { [TEXT]: { maxConcurrencyPerWorker: EACH_AT_ONCE }, [FREE]: {} });
 });
 afterAll(async () => {
   await world?.close();
@@ -48,12 +49,11 @@ afterAll(async () => {
 
 const succeeded = async (): Promise<number> => (await world.calls()).totals.succeeded;
 
-async function startTasks(name: string, count: number, type: 'LLM_TEXT_COMPLETE' | 'LLM_GENERATE_EMBEDDINGS') {
+async function startTasks(name: string, count: number, model: string) {
   const protection = { retryCount: 5, retryDelaySeconds: 1, responseTimeoutSeconds: 20, timeoutSeconds: 0 };
   await world.conductor.registerTaskDef({ name: `chaos_${name}`, ...protection });
-  const isText = type === 'LLM_TEXT_COMPLETE';
-  const own = isText ? { model: TEXT, prompt: 'The roof leaked.', maxTokens: 50 } : { model: EMBED, text: 'Hi' };
-  const task = { workflow: `chaos_${name}`, name: `chaos_${name}`, type, input: { llmProvider: 'main', ...own } };
+  const input = { llmProvider: 'main', model, prompt: 'The roof leaked.', maxTokens: 50 };
+  const task = { workflow: `chaos_${name}`, name: `chaos_${name}`, type: 'LLM_TEXT_COMPLETE', input } as const;
   return startMany(
     world,
     task,
@@ -64,13 +64,13 @@ async function startTasks(name: string, count: number, type: 'LLM_TEXT_COMPLETE'
 it('hundreds of tasks given back at once run once, though Conductor is slow to write what it has queued', async () => {
   const count = 200;
   const leaving = await world.startWorker({ DRAIN_TIMEOUT_MS: '0' });
-  await world.control('latency', { model: EMBED, ms: 60_000 });
-  const ids = await startTasks('givebacks', count, 'LLM_GENERATE_EMBEDDINGS');
+  await world.control('latency', { model: FREE, ms: 60_000 });
+  const ids = await startTasks('givebacks', count, FREE);
   await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 20_000 }).toBe(count);
   // A poll between the two writes of a give-back finds the task in its queue, and not yet SCHEDULED.
   storeProxy.delay(5);
   const taking = await world.startWorker();
-  await world.control('latency', { model: EMBED, ms: 8_000 });
+  await world.control('latency', { model: FREE, ms: 8_000 });
   await leaving.cli.stop(20_000);
   await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 20_000 }).toBe(count);
   storeProxy.delay(0);
@@ -93,7 +93,7 @@ it('no task is lost or completed twice, while workers are killed, Redis and Cond
   const behindProxy = { CONDUCTOR_SERVER_URL: `http://127.0.0.1:${conductorProxy.port}` };
   const start = () => world.startWorker(behindProxy, { awaitReady: false });
   const workers = await Promise.all([start(), start(), start()]);
-  const ids = await startTasks('text', count, 'LLM_TEXT_COMPLETE');
+  const ids = await startTasks('text', count, TEXT);
   const killing = new AbortController();
   const killed = killInTurn(workers, { everyMs: 3_000, signal: killing.signal, start });
   const until = (calls: number) => expect.poll(succeeded, { timeout: 60_000, interval: 100 }).toBeGreaterThan(calls);
