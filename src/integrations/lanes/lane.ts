@@ -12,8 +12,8 @@ import type { WaitingPlaces } from './waiting-places.ts';
 /** What all lanes of one worker share. */
 export interface LaneSurroundings {
   readonly cluster: LaneCluster;
-  /** Begins every lease's id: this worker's, unlike any other's. */
-  readonly instance: string;
+  /** The next lease's id, unlike that of any other lease of any lane or worker. */
+  readonly leaseId: () => string;
   /** The limits of a lane as they are now. */
   readonly limits: (lane: string) => LaneLimits;
   /** False while nothing new may start: Redis is away, or this worker may be taken for dead. */
@@ -49,11 +49,10 @@ const STANDSTILL_MS = 1_000;
 
 /** Gives turns to the tasks of one model of one integration: within every limit, in order, together where they may. */
 export function createLane(name: string, surroundings: LaneSurroundings): Lane {
-  const { cluster, instance, mayStart, places } = surroundings;
+  const { cluster, leaseId, mayStart, places } = surroundings;
   const line = createLine<Entry>();
   const pace = createPace();
   const limits = (): LaneLimits => surroundings.limits(name);
-  let leases = 0;
   let admitting = false;
   /** Turns that an admission is being asked for: whoever they are for is judged by its answer. */
   let asked = 0;
@@ -108,10 +107,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
     clearTimeout(retry);
     retry = undefined;
     const room = Math.min(atOnce - pace.running, ADMISSIONS_AT_ONCE);
-    const attempts = estimatesOfTurns(room).map((estimatedTokens) => {
-      leases += 1;
-      return { leaseId: `${instance}#${leases}`, estimatedTokens };
-    });
+    const attempts = estimatesOfTurns(room).map((estimatedTokens) => ({ leaseId: leaseId(), estimatedTokens }));
     asked = attempts.length;
     try {
       const { granted, retryAfterMs } = await cluster.admit({ lane: name, limits: held, attempts });

@@ -3,7 +3,9 @@ import type { Sleeper } from './lane-cluster.ts';
 import type { LaneUse } from './lane-use.ts';
 import { createWaitingPlaces } from './waiting-places.ts';
 
-export interface LanesParts extends Omit<LaneSurroundings, 'places'> {
+export interface LanesParts extends Omit<LaneSurroundings, 'places' | 'leaseId'> {
+  /** Begins every lease's id: this worker's, unlike any other's. */
+  readonly instance: string;
   /** Tasks that may wait inside this worker, over all lanes. */
   readonly waitingAtMost: number;
   /** Calls a sleeper back from Conductor's queue; tracks its own work. */
@@ -31,10 +33,12 @@ const DEFERRAL_COST_MS = 10;
 const IDLE_TICKS = 600;
 
 /** The lanes of one worker: one an integration and resolved model, made when first used. */
-export function createLanes({ waitingAtMost, wake, ...surroundings }: LanesParts): Lanes {
+export function createLanes({ instance, waitingAtMost, wake, ...surroundings }: LanesParts): Lanes {
   const places = createWaitingPlaces(waitingAtMost);
   const lanes = new Map<string, { readonly lane: Lane; idleTicks: number }>();
   let timer: NodeJS.Timeout | undefined;
+  /** Counts over all lanes, and over those that were forgotten: what is held is known by these ids alone. */
+  let leases = 0;
   /** Once too many wait, half of them must go first: fewer polls, each for more. */
   let wasFull = false;
 
@@ -44,9 +48,14 @@ export function createLanes({ waitingAtMost, wake, ...surroundings }: LanesParts
       known.idleTicks = 0;
       return known.lane;
     }
-    const lane = createLane(name, { ...surroundings, places });
+    const lane = createLane(name, { ...surroundings, leaseId, places });
     lanes.set(name, { lane, idleTicks: 0 });
     return lane;
+  }
+
+  function leaseId(): string {
+    leases += 1;
+    return `${instance}#${leases}`;
   }
 
   function tick(): void {

@@ -17,6 +17,8 @@ export const NO_LIMITS: ClusterLimits = {
 export interface WorkerOfLanes {
   readonly store: LaneStore;
   readonly redis: Redis;
+  /** What its leases' ids begin with. */
+  readonly instance: string;
   /** Asks for places; each is a lease of its own. */
   ask(limits: Partial<ClusterLimits>, count?: number, estimatedTokens?: number): Promise<Asked>;
 }
@@ -78,7 +80,7 @@ export async function startLaneWorld(redisUrl: string): Promise<LaneWorld> {
       const store = createLaneStore({ redis, names, instance, log: captured.log, ...options });
       await until(() => store.reachable, 10_000);
       if (started) store.start();
-      const worker = { store, redis, ask: asker(store, instance) };
+      const worker = { store, redis, instance, ask: asker(store, instance) };
       workers.push(worker);
       return worker;
     },
