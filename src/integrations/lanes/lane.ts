@@ -1,6 +1,7 @@
 import type { ServiceError } from '../../errors.ts';
+import { createAdmissions } from './admissions.ts';
 import { type Capacity, capacityOf } from './capacity.ts';
-import type { LaneCluster, Lease, Sleeper } from './lane-cluster.ts';
+import type { LaneCluster, Sleeper } from './lane-cluster.ts';
 import type { LaneLimits, LaneUse } from './lane-use.ts';
 import { BATCH_TEXTS_AT_MOST, createLine } from './line.ts';
 import { outlookOf } from './outlook.ts';
@@ -41,9 +42,6 @@ const HOLD_MS = 4_000;
 const HOLD_ON_FACTOR = 2;
 /** So much work is called back ahead of need: a sleeper takes a second or two to arrive, and one due in four is left alone. */
 const WAKE_AHEAD_MS = 4_000;
-/** Turns that one admission asks for. */
-const ADMISSIONS_AT_ONCE = 64;
-const ADMISSION_RETRY_MS = 500;
 /** Nobody is admitted for longer: the lane does not move at all, however fast its calls are. */
 const STANDSTILL_MS = 1_000;
 
@@ -53,16 +51,10 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
   const line = createLine<Entry>();
   const pace = createPace();
   const limits = (): LaneLimits => surroundings.limits(name);
-  let admitting = false;
-  /** Turns that an admission is being asked for: whoever they are for is judged by its answer. */
-  let asked = 0;
-  /** Under these limits nobody is admitted before `until`, by the monotonic clock, as far as was heard. */
-  let blocked: { readonly until: number; readonly limits: LaneLimits } | undefined;
   let full = false;
   /** Somebody came whom nobody has judged yet. */
   let unjudged = false;
   let scheduled = false;
-  let retry: NodeJS.Timeout | undefined;
 
   const turns = createTurns({
     ...{ lane: name, cluster, pace, limits, mayStart, stand },
@@ -72,6 +64,11 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
       if (line.length > 0) pump();
     },
   });
+  const admissions = createAdmissions({
+    ...{ lane: name, cluster, leaseId, line, pace, turns, limits, pump },
+    refused: () => judge(capacity()),
+  });
+  const { blockedMs } = admissions;
 
   function capacity(): Capacity {
     return capacityOf({ lane: name, limits: limits(), cluster, workers: surroundings.workers(), pace });
@@ -91,7 +88,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
     const now = capacity();
     while (line.length > 0 && pace.running < now.atOnce && mayStart()) {
       if (now.isShared) {
-        void admit(now);
+        admissions.ask(now);
         break;
       }
       turns.begin(line.takeGroup(), undefined);
@@ -99,56 +96,6 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
     full = line.length > 0;
     if (unjudged) judge(now);
     else places.set(name, line.length);
-  }
-
-  async function admit({ limits: held, atOnce }: Capacity): Promise<void> {
-    if (admitting) return;
-    admitting = true;
-    clearTimeout(retry);
-    retry = undefined;
-    const room = Math.min(atOnce - pace.running, ADMISSIONS_AT_ONCE);
-    const attempts = estimatesOfTurns(room).map((estimatedTokens) => ({ leaseId: leaseId(), estimatedTokens }));
-    asked = attempts.length;
-    try {
-      const { granted, retryAfterMs } = await cluster.admit({ lane: name, limits: held, attempts });
-      [admitting, asked] = [false, 0];
-      for (const { leaseId, estimatedTokens } of attempts.slice(0, granted)) {
-        const lease: Lease = { id: leaseId, lane: name, estimatedTokens };
-        const group = line.takeGroup();
-        // Whoever it was for has left the line meanwhile.
-        if (group.length === 0) cluster.release(lease, 0);
-        else turns.begin(group, lease);
-      }
-      if (granted === attempts.length) {
-        blocked = undefined;
-        return pump();
-      }
-      blocked = { until: performance.now() + retryAfterMs, limits: held };
-      pumpLater(retryAfterMs);
-      judge(capacity());
-    } catch {
-      [admitting, asked] = [false, 0];
-      pumpLater(ADMISSION_RETRY_MS);
-    }
-  }
-
-  function estimatesOfTurns(room: number): number[] {
-    const estimates: number[] = [];
-    for (const [{ use }, turn] of line.turnsAhead()) {
-      if (turn >= room) break;
-      estimates[turn] = (estimates[turn] ?? 0) + use.estimatedTokens;
-    }
-    return estimates;
-  }
-
-  function pumpLater(ms: number): void {
-    retry ??= setTimeout(
-      () => {
-        retry = undefined;
-        pump();
-      },
-      Math.max(1, ms) * (0.75 + Math.random() / 2),
-    );
   }
 
   function stand(entry: Entry): void {
@@ -171,7 +118,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
       const { responseTimeoutMs, sleepAtMostMs, ticket } = entry.use.task;
       const bound = Math.min(HOLD_MS, responseTimeoutMs > 0 ? responseTimeoutMs / 2 : Infinity);
       const isSoon = outlook.expectedMs(ahead) <= bound * (entry.held ? HOLD_ON_FACTOR : 1);
-      if (ahead < asked || sleepAtMostMs === undefined || !mayStart() || (isSoon && kept < most)) {
+      if (ahead < admissions.asked || sleepAtMostMs === undefined || !mayStart() || (isSoon && kept < most)) {
         entry.held = true;
         kept += 1;
         // A ticket's rank counts those with tickets by itself.
@@ -183,14 +130,6 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
       }
     }
     places.set(name, line.length);
-  }
-
-  function blockedMs(): number {
-    if (blocked === undefined) return 0;
-    const { requestsPerMinute, tokensPerMinute } = limits();
-    const isChanged =
-      requestsPerMinute !== blocked.limits.requestsPerMinute || tokensPerMinute !== blocked.limits.tokensPerMinute;
-    return isChanged ? 0 : Math.max(0, blocked.until - performance.now());
   }
 
   async function sendAway(entry: Entry, now: Capacity, aheadMs: number, throttledBy?: ServiceError): Promise<void> {
