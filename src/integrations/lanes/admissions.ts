@@ -2,7 +2,7 @@ import type { Capacity } from './capacity.ts';
 import type { LaneCluster, Lease } from './lane-cluster.ts';
 import type { LaneLimits } from './lane-use.ts';
 import type { Line } from './line.ts';
-import type { Pace } from './pace.ts';
+import { type Pace, STANDSTILL_MS } from './pace.ts';
 import type { Entry, Turns } from './turns.ts';
 
 /** Turns that one admission asks for. */
@@ -64,6 +64,8 @@ export function createAdmissions(parts: AdmissionsParts): Admissions {
         return pump();
       }
       blocked = { until: performance.now() + retryAfterMs, limits: held };
+      // A limit a minute, and no call that hangs.
+      if (retryAfterMs > STANDSTILL_MS) pace.wasHeldUntil(blocked.until);
       pumpLater(retryAfterMs);
       parts.refused();
     } catch {

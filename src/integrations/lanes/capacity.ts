@@ -31,12 +31,14 @@ export function capacityOf(parts: {
   const atOnce = Math.max(1, Math.min(perWorker, concurrency ?? shrunk ?? Infinity));
   const share =
     concurrency === undefined ? atOnce : Math.min(atOnce, Math.min(shrunk ?? concurrency, concurrency) / workers);
+  const betweenCallsMs = pace.betweenCalls(share, part(requestsPerMinute), part(tokensPerMinute));
   return {
     limits,
     atOnce,
     share,
-    betweenCallsMs: pace.betweenCalls(share, part(requestsPerMinute), part(tokensPerMinute)),
-    intervalMs: pace.betweenCalls(share * workers, requestsPerMinute, tokensPerMinute) / pace.tasksPerCall,
+    betweenCallsMs,
+    // The others are taken to be as fast as this one.
+    intervalMs: betweenCallsMs / workers / pace.tasksPerCall,
     isShared: concurrency !== undefined || requestsPerMinute !== undefined || tokensPerMinute !== undefined,
   };
 }

@@ -5,7 +5,7 @@ import type { LaneCluster, Sleeper } from './lane-cluster.ts';
 import type { LaneLimits, LaneUse } from './lane-use.ts';
 import { BATCH_TEXTS_AT_MOST, createLine } from './line.ts';
 import { outlookOf } from './outlook.ts';
-import { createPace } from './pace.ts';
+import { createPace, STANDSTILL_MS } from './pace.ts';
 import { putOff, throttleWait } from './put-off.ts';
 import { createTurns, type Entry } from './turns.ts';
 import type { WaitingPlaces } from './waiting-places.ts';
@@ -42,8 +42,6 @@ const HOLD_MS = 4_000;
 const HOLD_ON_FACTOR = 2;
 /** So much work is called back ahead of need: a sleeper takes a second or two to arrive, and one due in four is left alone. */
 const WAKE_AHEAD_MS = 4_000;
-/** Nobody is admitted for longer: the lane does not move at all, however fast its calls are. */
-const STANDSTILL_MS = 1_000;
 
 /** Gives turns to the tasks of one model of one integration: within every limit, in order, together where they may. */
 export function createLane(name: string, surroundings: LaneSurroundings): Lane {
@@ -86,6 +84,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
 
   function pump(): void {
     const now = capacity();
+    if (!mayStart()) pace.wasHeldUntil();
     while (line.length > 0 && pace.running < now.atOnce && mayStart()) {
       if (now.isShared) {
         admissions.ask(now);
@@ -102,6 +101,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
     const { waiting } = entry.use;
     if (waiting.aborted) return entry.reject(waiting.reason);
     waiting.addEventListener('abort', entry.leave, { once: true });
+    if (line.length === 0 && pace.running === 0) pace.wasHeldUntil();
     line.add(entry);
     unjudged = true;
     schedule();
@@ -177,7 +177,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
       return line.length;
     },
     get startsPerMs() {
-      return blockedMs() > STANDSTILL_MS ? 0 : pace.tasksPerCall / capacity().betweenCallsMs;
+      return blockedMs() > STANDSTILL_MS || pace.stillMs > 0 ? 0 : pace.tasksPerCall / capacity().betweenCallsMs;
     },
     through<W, R>(use: LaneUse<W, R>): Promise<R> {
       if (use.waiting.aborted) return Promise.reject(use.waiting.reason);

@@ -2,6 +2,10 @@
 const UNKNOWN_CALL_MS = 1_000;
 /** How much the newest call counts. */
 const WEIGHT = 0.2;
+/** A call is overdue that has run for so many times as long as they do on average. */
+const OVERDUE_FACTOR = 2;
+/** However fast its calls are, a lane does not stand still before it has done so for as long. */
+export const STANDSTILL_MS = 1_000;
 
 /** A call that runs. */
 export interface RunningCall {
@@ -12,7 +16,7 @@ export interface RunningCall {
 export interface Pace {
   readonly running: number;
   begin(): RunningCall;
-  /** `tasks`: how many the call answered; 0 where it failed, which says nothing of how long calls take. `tokens`: what it took. */
+  /** `tasks`: how many the call answered; 0 where it failed. `tokens`: what it took. */
   end(call: RunningCall, tasks: number, tokens?: number): void;
   /** Tasks that share one call, at least 1. */
   readonly tasksPerCall: number;
@@ -20,6 +24,10 @@ export interface Pace {
   betweenCalls(atOnce: number, requestsPerMinute: number | undefined, tokensPerMinute?: number): number;
   /** Until the call that has run longest should end; undefined where none runs. */
   untilNextEnds(): number | undefined;
+  /** For how long no call has begun or ended, where they don't take that long; 0 while the lane moves. */
+  readonly stillMs: number;
+  /** No call could begin or end before `at`, by the monotonic clock: a standstill counts from then. Default: now. */
+  wasHeldUntil(at?: number): void;
 }
 
 export function createPace(): Pace {
@@ -28,6 +36,26 @@ export function createPace(): Pace {
   let callMs: number | undefined;
   let tasksPerCall = 1;
   let tokensPerCall: number | undefined;
+  let movedAt = performance.now();
+
+  const usualMs = (): number => callMs ?? UNKNOWN_CALL_MS;
+
+  /** A place whose call is overdue takes as long for one as that has run: it may hang, while the others move. */
+  function betweenEnds(atOnce: number): number {
+    const now = performance.now();
+    let overdue = 0;
+    let endsPerMs = 0;
+    for (const { startedAt } of calls) {
+      const age = now - startedAt;
+      if (age <= OVERDUE_FACTOR * usualMs()) break;
+      overdue += 1;
+      endsPerMs += 1 / age;
+    }
+    if (overdue === 0 || atOnce === Number.POSITIVE_INFINITY) return usualMs() / atOnce;
+    const places = Math.max(atOnce, calls.size);
+    endsPerMs += (places - overdue) / usualMs();
+    return places / (atOnce * endsPerMs);
+  }
 
   return {
     get running() {
@@ -36,13 +64,17 @@ export function createPace(): Pace {
     begin() {
       const call = { startedAt: performance.now() };
       calls.add(call);
+      movedAt = call.startedAt;
       return call;
     },
     end(call, tasks, tokens) {
       calls.delete(call);
-      if (tasks === 0) return;
-      const ms = performance.now() - call.startedAt;
+      movedAt = performance.now();
+      const ms = movedAt - call.startedAt;
+      // One that failed tells how long calls take only where it waited for its answer for longer than they do.
+      if (tasks === 0 && ms <= usualMs()) return;
       callMs = average(callMs, ms);
+      if (tasks === 0) return;
       tasksPerCall += WEIGHT * (tasks - tasksPerCall);
       if (tokens !== undefined) tokensPerCall = average(tokensPerCall, tokens);
     },
@@ -52,13 +84,18 @@ export function createPace(): Pace {
     betweenCalls(atOnce, requestsPerMinute, tokensPerMinute) {
       const byRate = requestsPerMinute === undefined ? 0 : 60_000 / requestsPerMinute;
       const byTokens = tokensPerMinute === undefined ? 0 : (60_000 * (tokensPerCall ?? 0)) / tokensPerMinute;
-      return Math.max((callMs ?? UNKNOWN_CALL_MS) / atOnce, byRate, byTokens);
+      return Math.max(betweenEnds(atOnce), byRate, byTokens);
     },
     untilNextEnds() {
-      for (const { startedAt } of calls) {
-        return Math.max(0, startedAt + (callMs ?? UNKNOWN_CALL_MS) - performance.now());
-      }
+      for (const { startedAt } of calls) return Math.max(0, startedAt + usualMs() - performance.now());
       return undefined;
+    },
+    get stillMs() {
+      const still = performance.now() - movedAt;
+      return still > Math.max(STANDSTILL_MS, OVERDUE_FACTOR * usualMs()) ? still : 0;
+    },
+    wasHeldUntil(at = performance.now()) {
+      movedAt = Math.max(movedAt, at);
     },
   };
 }

@@ -38,6 +38,50 @@ describe('the pace of a lane', () => {
     expect(pace.running).toBe(0);
   });
 
+  it('learns from a call that failed where it took longer than they do: it timed out', async () => {
+    const pace = createPace();
+    pace.end(pace.begin(), 4, 100);
+    const [usual, tasksPerCall] = [pace.betweenCalls(1, undefined), pace.tasksPerCall];
+    const call = pace.begin();
+    await sleep(50);
+    pace.end(call, 0);
+    expect(pace.betweenCalls(1, undefined)).toBeGreaterThan(usual + 5);
+    expect(pace.tasksPerCall).toBe(tasksPerCall);
+  });
+
+  it('takes a place whose call is overdue to need for one as long as that has run, and the others to move', async () => {
+    const pace = createPace();
+    for (let call = 0; call < 5; call += 1) {
+      const usual = pace.begin();
+      await sleep(5);
+      pace.end(usual, 1);
+    }
+    pace.begin();
+    await sleep(100);
+    expect(pace.betweenCalls(1, undefined)).toBeGreaterThanOrEqual(99);
+    expect(pace.betweenCalls(2, undefined)).toBeLessThan(40);
+    expect(pace.betweenCalls(Infinity, undefined)).toBe(0);
+    // Each of them runs one.
+    pace.begin();
+    await sleep(100);
+    expect(pace.betweenCalls(2, undefined)).toBeGreaterThan(50);
+  });
+
+  it('stands still where nothing has begun or ended for long, and no sooner', async () => {
+    const pace = createPace();
+    pace.end(pace.begin(), 1);
+    await sleep(900);
+    expect(pace.stillMs).toBe(0);
+    await sleep(200);
+    expect(pace.stillMs).toBeGreaterThan(1_000);
+    pace.begin();
+    expect(pace.stillMs).toBe(0);
+    await sleep(1_100);
+    expect(pace.stillMs).toBeGreaterThan(1_000);
+    pace.wasHeldUntil(performance.now() - 500);
+    expect(pace.stillMs).toBe(0);
+  });
+
   it('expects the call to end first that began first, and none in the past', async () => {
     const pace = createPace();
     pace.begin();
