@@ -162,9 +162,17 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
 
   async function callBack(wake: (sleeper: Sleeper) => void): Promise<void> {
     if (!mayStart() || (cluster.sleeping().get(name) ?? 0) === 0) return;
+    const now = capacity();
+    const workers = surroundings.workers();
+    const free = Math.max(0, now.share - pace.running);
+    // They would only come to go again.
+    if (pace.running > 0 && pace.stillMs > 0 && free < 1) return;
     // Over all workers, as those are that come by themselves in time, which the store counts.
-    const soon = Math.ceil(Math.max(0, WAKE_AHEAD_MS - blockedMs()) / capacity().intervalMs);
-    const wanted = Math.min(places.atMost, soon) - line.length * surroundings.workers();
+    const inTime = Math.ceil(Math.max(0, WAKE_AHEAD_MS - blockedMs()) / now.intervalMs);
+    // Slow calls leave more places free than begin in that time, unless it is a limit a minute that makes them few.
+    const isOfPlaces = now.limits.requestsPerMinute === undefined && now.limits.tokensPerMinute === undefined;
+    const soon = isOfPlaces ? Math.max(inTime, Math.floor(free * workers)) : inTime;
+    const wanted = Math.min(places.atMost, soon) - line.length * workers;
     if (!(wanted > 0)) return;
     for (const sleeper of await cluster.takeSleepers(name, wanted)) wake(sleeper);
   }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Deferred, NO_LIMITS } from '../../../src/integrations/lanes/lane-use.ts';
 import { laneTask, soloLanes, useOf } from './support/solo-lanes.ts';
 
 const settled = async () => {
   for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 };
+/** By the clock of the test, where that is set. */
+const sleepFake = (ms: number) => new Promise<string>((resolve) => setTimeout(resolve, ms, ''));
 const mayLeave = { sleepAtMostMs: 600_000 };
 const task = (more = {}) => laneTask({ ...mayLeave, ...more });
 const outcomeOf = <T>(promise: Promise<T>): Promise<unknown> => promise.catch((error: unknown) => error);
@@ -110,5 +112,32 @@ describe('a lane whose tasks sleep although it has room', () => {
       void outcomeOf(lanes.through(useOf(async () => '', { task: task() })));
     });
     expect(wanted).toBeUndefined();
+  });
+
+  it('calls back one for each place where its calls are slow, and nobody while they hang', async () => {
+    vi.useFakeTimers();
+    try {
+      const { lanes, wantedSleepers } = soloLanes({ limits: { concurrency: 10 }, sleeping });
+      lanes.start();
+      const call = lanes.through(useOf(() => sleepFake(20_000)));
+      await vi.advanceTimersByTimeAsync(20_000);
+      await call;
+      const before = wantedSleepers.length;
+      await vi.advanceTimersByTimeAsync(1_000);
+      // In four seconds two would begin: that leaves eight of them idle.
+      expect(wantedSleepers.slice(before)).toEqual([10]);
+
+      const calls = Array.from({ length: 10 }, () => lanes.through(useOf(() => sleepFake(200_000))));
+      await vi.advanceTimersByTimeAsync(100_000);
+      const hanging = wantedSleepers.length;
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(wantedSleepers.length).toBe(hanging);
+      await vi.advanceTimersByTimeAsync(60_000);
+      await Promise.all(calls);
+      expect(wantedSleepers.length).toBeGreaterThan(hanging);
+      lanes.stop();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
