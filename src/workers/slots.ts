@@ -5,7 +5,7 @@
 export interface Slots {
   /**
    * Waits for a free slot, then takes as many of those that are free as are wanted, which may depend on how many there
-   * are; one at least. 0 when the signal was aborted.
+   * are, and be none. 0 when the signal was aborted.
    */
   reserve(wanted: number | ((free: number) => number), signal: AbortSignal): Promise<number>;
   release(count: number): void;
@@ -29,7 +29,7 @@ export function createSlots(size: number): Slots {
         });
       }
       if (signal.aborted) return 0;
-      const taken = Math.min(Math.max(1, typeof wanted === 'number' ? wanted : wanted(free)), free);
+      const taken = Math.max(0, Math.min(typeof wanted === 'number' ? wanted : wanted(free), free));
       free -= taken;
       return taken;
     },

@@ -71,7 +71,9 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       await backlog.untilRoom(stopping.signal);
       await lanes.untilRoom(stopping.signal);
       const count = await slots.reserve((free) => wanted(queue, free), stopping.signal);
-      if (count === 0) return;
+      if (stopping.signal.aborted) return slots.release(count);
+      // While it waited for a slot others filled the lanes.
+      if (count === 0) continue;
       const waitMs = pace.waitMs(count);
       const startedAt = performance.now();
       const { incarnation } = ledger;

@@ -101,6 +101,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     mayStart: () => ledger.alive && laneStore.reachable,
     workers: () => ledger.workers,
     waitingAtMost: Math.max(1, Math.floor(config.tasks.maxInFlight / 4)),
+    tasksHeld: () => slots.used,
     wake: sleepers.wake,
   });
   const metrics = createMetrics({

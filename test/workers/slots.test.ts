@@ -15,6 +15,13 @@ describe('slots', () => {
     expect(slots.used).toBe(1);
   });
 
+  it('give none where none is wanted after all, once there are some', async () => {
+    const slots = createSlots(2);
+    expect(await slots.reserve((free) => free - 2, never)).toBe(0);
+    expect(await slots.reserve((free) => free - 3, never)).toBe(0);
+    expect(slots.used).toBe(0);
+  });
+
   it('let one wait while none is free, in turn', async () => {
     const slots = createSlots(1);
     await slots.reserve(1, never);

@@ -29,7 +29,9 @@ export interface Lane {
   readonly running: number;
   /** Tasks that wait for a turn here. */
   readonly waiting: number;
-  /** Tasks that start in a millisecond, as measured, in this worker. */
+  /** Calls that may still begin at once in this worker; Infinity where nothing limits them. */
+  readonly free: number;
+  /** Tasks that start in a millisecond, as measured, in this worker; before the first call has ended, at most so many. */
   readonly startsPerMs: number;
   through<W, R>(use: LaneUse<W, R>): Promise<R>;
   /** Looks again at who may start and who should rather wait at Conductor; calls sleepers back where there is room. */
@@ -184,8 +186,14 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
     get waiting() {
       return line.length;
     },
+    get free() {
+      return Math.max(0, capacity().atOnce - pace.running);
+    },
     get startsPerMs() {
-      return blockedMs() > STANDSTILL_MS || pace.stillMs > 0 ? 0 : pace.tasksPerCall / capacity().betweenCallsMs;
+      if (blockedMs() > STANDSTILL_MS || pace.stillMs > 0) return 0;
+      const { atOnce, betweenCallsMs } = capacity();
+      const { untriedMs } = pace;
+      return pace.tasksPerCall / (untriedMs === undefined ? betweenCallsMs : untriedMs / atOnce);
     },
     through<W, R>(use: LaneUse<W, R>): Promise<R> {
       if (use.waiting.aborted) return Promise.reject(use.waiting.reason);

@@ -8,6 +8,8 @@ export interface LanesParts extends Omit<LaneSurroundings, 'places' | 'leaseId'>
   readonly instance: string;
   /** Tasks that may wait inside this worker, over all lanes. */
   readonly waitingAtMost: number;
+  /** Tasks that this worker has or has asked Conductor for, in lanes or on their way there. */
+  readonly tasksHeld: () => number;
   /** Calls a sleeper back from Conductor's queue; tracks its own work. */
   readonly wake: (lane: string, sleeper: Sleeper) => void;
 }
@@ -33,10 +35,12 @@ const DEFERRAL_COST_MS = 10;
 const IDLE_TICKS = 600;
 
 /** The lanes of one worker: one an integration and resolved model, made when first used. */
-export function createLanes({ instance, waitingAtMost, wake, ...surroundings }: LanesParts): Lanes {
+export function createLanes({ instance, waitingAtMost, tasksHeld, wake, ...surroundings }: LanesParts): Lanes {
   const places = createWaitingPlaces(waitingAtMost);
   const lanes = new Map<string, { readonly lane: Lane; idleTicks: number }>();
   let timer: NodeJS.Timeout | undefined;
+  /** Tasks in lanes, or just leaving one. */
+  let inside = 0;
   /** Counts over all lanes, and over those that were forgotten: what is held is known by these ids alone. */
   let leases = 0;
   /** Once too many wait, half of them must go first: fewer polls, each for more. */
@@ -70,22 +74,34 @@ export function createLanes({ instance, waitingAtMost, wake, ...surroundings }: 
   }
 
   function room(): number {
-    if (places.used === 0) {
+    let startsPerMs = 0;
+    let free = 0;
+    for (const { lane } of lanes.values()) {
+      if (lane.free === Infinity || (lane.running === 0 && lane.waiting === 0)) continue;
+      startsPerMs += lane.startsPerMs;
+      free += lane.free;
+    }
+    // Slow lanes: what they can't take soon is deferred, so that it hides nobody else's tasks in Conductor's queue.
+    if (startsPerMs < 1 / DEFERRAL_COST_MS) {
       wasFull = false;
       return Infinity;
     }
-    let startsPerMs = 0;
-    for (const { lane } of lanes.values()) if (lane.waiting > 0) startsPerMs += lane.startsPerMs;
-    // Slow lanes: what they can't take soon is deferred, so that it hides nobody else's tasks in Conductor's queue.
-    if (startsPerMs < 1 / DEFERRAL_COST_MS) return Infinity;
-    const left = places.atMost - places.used;
-    if (left <= 0) wasFull = true;
-    else if (places.used <= places.atMost / 2) wasFull = false;
-    return wasFull ? 0 : left;
+    const onTheirWay = Math.max(0, tasksHeld() - inside);
+    const taken = places.used + onTheirWay - free;
+    if (taken >= places.atMost) wasFull = true;
+    else if (taken <= places.atMost / 2) wasFull = false;
+    return wasFull ? 0 : places.atMost - taken;
   }
 
   return {
-    through: (use) => obtain(use.lane).through(use),
+    through(use) {
+      inside += 1;
+      return obtain(use.lane)
+        .through(use)
+        .finally(() => {
+          inside -= 1;
+        });
+    },
     room,
     async untilRoom(signal) {
       while (!signal.aborted && room() <= 0) {

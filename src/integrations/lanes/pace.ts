@@ -24,6 +24,8 @@ export interface Pace {
   betweenCalls(atOnce: number, requestsPerMinute: number | undefined, tokensPerMinute?: number): number;
   /** Until the call that has run longest should end; undefined where none runs. */
   untilNextEnds(): number | undefined;
+  /** Before any call has ended: how long they take at least, which is what the oldest has run for; undefined after that. */
+  readonly untriedMs: number | undefined;
   /** For how long no call has begun or ended, where they don't take that long; 0 while the lane moves. */
   readonly stillMs: number;
   /** No call could begin or end before `at`, by the monotonic clock: a standstill counts from then. Default: now. */
@@ -89,6 +91,11 @@ export function createPace(): Pace {
     untilNextEnds() {
       for (const { startedAt } of calls) return Math.max(0, startedAt + usualMs() - performance.now());
       return undefined;
+    },
+    get untriedMs() {
+      if (callMs !== undefined) return undefined;
+      const [oldest] = calls;
+      return oldest === undefined ? 0 : performance.now() - oldest.startedAt;
     },
     get stillMs() {
       const still = performance.now() - movedAt;

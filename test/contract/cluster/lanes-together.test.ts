@@ -20,7 +20,7 @@ afterEach(async () => {
 async function workerOfLanes(): Promise<Lanes> {
   const { store, instance } = await world.worker({ started: true });
   const made = createLanes({
-    ...{ cluster: store, instance, waitingAtMost: 1_000, wake: () => undefined },
+    ...{ cluster: store, instance, waitingAtMost: 1_000, tasksHeld: () => 0, wake: () => undefined },
     limits: () => ({ ...NO_LIMITS, perWorker: undefined, concurrency: 2 }),
     mayStart: () => store.reachable,
     workers: () => 2,

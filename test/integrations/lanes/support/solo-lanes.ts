@@ -27,6 +27,8 @@ export interface SoloOptions {
   readonly workers?: number;
   /** What throttling leaves of every lane. */
   readonly effective?: number;
+  /** Tasks that this worker has or has asked for. Default: none. */
+  readonly tasksHeld?: () => number;
   /** Lanes that have sleepers. */
   readonly sleeping?: ReadonlyMap<string, number>;
 }
@@ -71,6 +73,7 @@ export function soloLanes(options: SoloOptions = {}) {
     mayStart: () => state.mayStart,
     workers: () => options.workers ?? 1,
     waitingAtMost: options.waitingAtMost ?? 10_000,
+    tasksHeld: options.tasksHeld ?? (() => 0),
     wake: () => undefined,
   });
   return { lanes, state, lapsing, deferrals, forgotten, throttles, admissions, released, wantedSleepers };
