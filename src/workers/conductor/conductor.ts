@@ -145,7 +145,7 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  /** Undefined for what Conductor itself, and nobody in its place, says it does not know. */
+  /** Undefined for what Conductor itself, and nobody in its place, says it does not know: by 404, older servers by 204. */
   async function readIfThere<T>(
     operation: string,
     path: string,
@@ -153,7 +153,8 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
     signal?: AbortSignal,
   ): Promise<T | undefined> {
     try {
-      return schema.parse(await read(operation, path, signal));
+      const found = await read(operation, path, signal);
+      return found === undefined ? undefined : schema.parse(found);
     } catch (error) {
       if (error instanceof ConductorRefusal && error.status === 404 && error.isConductors) return undefined;
       throw error;

@@ -50,6 +50,15 @@ describe('the calls to Conductor', () => {
     expect((await refusal(link.conductor.taskState(taskId))).status).toBe(500);
   });
 
+  it('take an empty answer, by which older servers say so, for nothing there', async () => {
+    const taskId = stub.add('q', { workflowType: 'w' });
+    stub.on.look = () => ({ status: 204 });
+    stub.on.workflows = () => ({ status: 204 });
+    expect(await link.conductor.taskState(taskId)).toBeUndefined();
+    expect(await link.conductor.runningWorkflows('w')).toEqual([]);
+    expect(await link.conductor.workflowTasks(`workflow-of-${taskId}`)).toEqual([]);
+  });
+
   it('tell which workflows run and what their tasks are', async () => {
     const fields = { workflowType: 'a name/ü' };
     const [first, second] = [stub.add('q', fields), stub.add('q', fields)];

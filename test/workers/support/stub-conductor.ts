@@ -111,7 +111,10 @@ export async function startStubConductor(): Promise<StubConductor> {
     if (treatment?.cut === 'before') return void request.socket.destroy();
     if (treatment?.delayMs !== undefined && treatment.status !== undefined) await sleep(treatment.delayMs);
     if (treatment?.status !== undefined)
-      return { status: treatment.status, body: { message: `stub ${treatment.status}` } };
+      return {
+        status: treatment.status,
+        body: treatment.status === 204 ? '' : { message: `stub ${treatment.status}` },
+      };
     const body = await work();
     await treatment?.until;
     if (treatment?.cut === 'after') return void request.socket.destroy();
