@@ -20,6 +20,9 @@ const taskShape = z.looseObject({
     .catch(null),
 });
 const subWorkflow = z.looseObject({ tasks: z.array(z.unknown()) });
+const inlineDefinition = z.object({
+  workflowDefinition: z.object({ name: z.string(), tasks: z.array(z.unknown()) }),
+});
 
 export type WorkflowTask = z.infer<typeof taskShape>;
 
@@ -51,13 +54,19 @@ export function isServed(task: WorkflowTask, queues: ReadonlySet<string>): boole
   return queues.has(task.type) || (task.type === 'SIMPLE' && queues.has(task.name));
 }
 
-/** Names of the workflows, each once, that have tasks of these queues in any version, or may have. */
-export function workflowsWith(
-  definitions: readonly { readonly name: string; readonly tasks: unknown }[],
-  queues: ReadonlySet<string>,
-): string[] {
+interface Definition {
+  readonly name: string;
+  readonly tasks: unknown;
+}
+
+/**
+ * Names of the workflows, each once, that have tasks of these queues in any version, or may have; an inline sub-workflow
+ * runs under its own name (SubWorkflow.start), and counts for those around it, too.
+ */
+export function workflowsWith(definitions: readonly Definition[], queues: ReadonlySet<string>): string[] {
   const names = new Set<string>();
-  for (const { name, tasks } of definitions) {
+  const all = definitions.flatMap((definition) => [definition, ...inlineDefinitionsIn(definition.tasks)]);
+  for (const { name, tasks } of all) {
     if (names.has(name)) continue;
     for (const task of tasksIn(tasks)) {
       if (isServed(task, queues) || OPEN_TYPES.has(task.type)) {
@@ -67,4 +76,11 @@ export function workflowsWith(
     }
   }
   return [...names];
+}
+
+function* inlineDefinitionsIn(tasks: unknown): Iterable<Definition> {
+  for (const { subWorkflowParam } of tasksIn(tasks)) {
+    const inline = inlineDefinition.safeParse(subWorkflowParam);
+    if (inline.success) yield inline.data.workflowDefinition;
+  }
 }

@@ -22,6 +22,18 @@ describe('workflows that have tasks of our queues', () => {
     expect(workflowsWith([{ name: 'w', tasks }], queues)).toEqual(expected ? ['w'] : []);
   });
 
+  it('are those of inline sub-workflows, too, however deep, which run under names of their own', () => {
+    const inline = (name: string, tasks: unknown[]) =>
+      task(`run_${name}`, 'SUB_WORKFLOW', {
+        subWorkflowParam: { name: 'unused', workflowDefinition: { name, tasks } },
+      });
+    const deep = inline('outer', [task('loop', 'DO_WHILE', { loopOver: [inline('inner', [task('my_llm')])] })]);
+    const definitions = [{ name: 'w', tasks: [deep, inline('other', [task('x')])] }];
+    expect(workflowsWith(definitions, queues)).toEqual(['w', 'outer', 'inner']);
+    const expression = task('s', 'SUB_WORKFLOW', { subWorkflowParam: { workflowDefinition: '${workflow.input.w}' } });
+    expect(workflowsWith([{ name: 'v', tasks: [expression] }], queues)).toEqual([]);
+  });
+
   it('are named once, whichever version has them', () => {
     const ours = [task('ask', 'LLM_TEXT_COMPLETE')];
     const definitions = [
