@@ -35,7 +35,10 @@ export const ERROR_CODES = {
   ANSWER_INVALID: { retryable: true, meaning: 'The answer of the model is not of the form its family documents.' },
   OUTPUT_NOT_JSON: { retryable: true, meaning: '`jsonOutput` was asked for and the model did not answer with JSON.' },
   RESULT_REFUSED: { retryable: false, meaning: 'Conductor does not take the result, for example because of its size.' },
-  TASK_TIMED_OUT: { retryable: true, meaning: 'The `timeoutSeconds` of the task definition have passed.' },
+  TASK_TIMED_OUT: {
+    retryable: true,
+    meaning: 'The `timeoutSeconds` or `totalTimeoutSeconds` of the task definition have passed.',
+  },
   INTERNAL: { retryable: true, meaning: 'A fault of this service: please report it.' },
   CONFIG_INVALID: { retryable: false, meaning: 'Environment variables are missing or of the wrong form.' },
   MANIFEST_INVALID: { retryable: false, meaning: 'A manifest cannot be read or says something that is not allowed.' },

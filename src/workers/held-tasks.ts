@@ -179,7 +179,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 function setDeadline(remainingMs: number, { waiting, running }: Held): () => void {
   const timer = setTimeout(
     () => {
-      const late = new ServiceError('TASK_TIMED_OUT', "the timeoutSeconds of the task's definition have passed");
+      const what = "the timeoutSeconds or totalTimeoutSeconds of the task's definition have passed";
+      const late = new ServiceError('TASK_TIMED_OUT', what);
       waiting.abort(late);
       running.abort(late);
     },

@@ -4,6 +4,7 @@ const definition = z
   .object({
     responseTimeoutSeconds: z.number().nullish(),
     timeoutSeconds: z.number().nullish(),
+    totalTimeoutSeconds: z.number().nullish(),
     timeoutPolicy: z.string().nullish(),
     pollTimeoutSeconds: z.number().nullish(),
     retryDelaySeconds: z.number().nullish(),
@@ -29,7 +30,7 @@ const polledTask = z
   })
   .transform((task) => {
     const protection = task.taskDefinition ?? task.workflowTask?.taskDefinition;
-    const remaining = remainingMs(protection, task.startTime ?? 0);
+    const remaining = remainingMs(protection, task);
     return {
       taskId: task.taskId,
       workflowInstanceId: task.workflowInstanceId,
@@ -57,7 +58,10 @@ const polledTask = z
        * task's own field is 0 even where its name is registered with a timeout.
        */
       responseTimeoutMs: 1_000 * (protection?.responseTimeoutSeconds ?? 0),
-      /** What is left of the definition's `timeoutSeconds`, in milliseconds; undefined where it ends no task. */
+      /**
+       * What is left of the definition's `timeoutSeconds` and `totalTimeoutSeconds`, whichever is less, in milliseconds;
+       * undefined where they end no task.
+       */
       remainingMs: remaining,
       /** When that is over, by our own clock. */
       endsAt: remaining === undefined ? undefined : Date.now() + remaining,
@@ -65,15 +69,28 @@ const polledTask = z
   });
 
 /**
- * `timeoutSeconds` count from a task's first poll (DeciderService.checkTaskTimeout), by Conductor's clock. A clock of
- * ours that runs behind must not give more than the whole, one that runs ahead ends a task early at the worst.
+ * `timeoutSeconds` count from a task's first poll, `totalTimeoutSeconds` from the first scheduling of its first try
+ * (DeciderService.checkTaskTimeout, checkTotalTimeout). A polled task does not carry the latter (tried on 3.32.1: no
+ * `firstScheduledTime`, and `firstStartTime` is 0): a retry counts from its own scheduling here, which gives it too much.
  */
-function remainingMs(protection: z.infer<typeof definition>, startTime: number): number | undefined {
-  const { timeoutSeconds, timeoutPolicy } = protection ?? {};
-  if (!timeoutSeconds || timeoutSeconds < 0 || timeoutPolicy === 'ALERT_ONLY') return undefined;
-  const whole = timeoutSeconds * 1_000;
-  const passed = startTime > 0 ? Math.max(0, Date.now() - startTime) : 0;
-  return Math.max(0, whole - passed);
+function remainingMs(
+  protection: z.infer<typeof definition>,
+  { startTime, scheduledTime }: { startTime?: number | null | undefined; scheduledTime?: number | null | undefined },
+): number | undefined {
+  const { timeoutSeconds, totalTimeoutSeconds, timeoutPolicy } = protection ?? {};
+  if (timeoutPolicy === 'ALERT_ONLY') return undefined;
+  const left = Math.min(leftOf(timeoutSeconds, startTime), leftOf(totalTimeoutSeconds, scheduledTime));
+  return left === Number.POSITIVE_INFINITY ? undefined : left;
+}
+
+/**
+ * In milliseconds; infinite where there is no limit. Both moments are of Conductor's clock: one of ours that runs behind
+ * must not give more than the whole, one that runs ahead ends a task early at the worst.
+ */
+function leftOf(seconds: number | null | undefined, since: number | null | undefined): number {
+  if (!seconds || seconds < 0) return Number.POSITIVE_INFINITY;
+  const passed = since ? Math.max(0, Date.now() - since) : 0;
+  return Math.max(0, seconds * 1_000 - passed);
 }
 
 export type PolledTask = z.infer<typeof polledTask>;

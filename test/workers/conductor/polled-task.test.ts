@@ -70,6 +70,19 @@ describe('a polled task', () => {
     expect(left({ workflowTask: { name: 'n', taskDefinition } })).toBe(60_000);
   });
 
+  it('has no more than what is left of the total time, from its scheduling', () => {
+    const left = (definition: object, fields: object = {}) =>
+      readPolledTask({ ...LEAST, ...fields, taskDefinition: definition })?.remainingMs;
+    const scheduled = { scheduledTime: Date.now() - 20_000, startTime: Date.now() };
+    expect(left({ totalTimeoutSeconds: 60 })).toBe(60_000);
+    expect(left({ totalTimeoutSeconds: 60 }, scheduled)).toBeCloseTo(40_000, -3);
+    expect(left({ totalTimeoutSeconds: 60, timeoutSeconds: 30 }, scheduled)).toBeCloseTo(30_000, -3);
+    expect(left({ totalTimeoutSeconds: 60, timeoutSeconds: 50 }, scheduled)).toBeCloseTo(40_000, -3);
+    expect(left({ totalTimeoutSeconds: 60, timeoutSeconds: 0 }, scheduled)).toBeCloseTo(40_000, -3);
+    expect(left({ totalTimeoutSeconds: 60, timeoutPolicy: 'ALERT_ONLY' }, scheduled)).toBeUndefined();
+    expect(left({ totalTimeoutSeconds: 0 }, scheduled)).toBeUndefined();
+  });
+
   it('is named as its definition is', () => {
     expect(readPolledTask({ ...LEAST, taskType: 'T', workflowTask: { name: 'n' }, taskDefName: 'd' })?.name).toBe('d');
     expect(readPolledTask({ ...LEAST, taskType: 'T', workflowTask: { name: 'n' } })?.name).toBe('n');

@@ -17,6 +17,18 @@ describe('how long a task may sleep at Conductor', () => {
     expect(sleepAtMost(polled({ taskDefinition: { timeoutSeconds: 10 }, startTime: Date.now() }), NOW)).toBeUndefined();
   });
 
+  it('is what remains of totalTimeoutSeconds, where that is less', () => {
+    const task = polled({
+      taskDefinition: { timeoutSeconds: 500, totalTimeoutSeconds: 100 },
+      scheduledTime: Date.now() - 20_000,
+      startTime: Date.now(),
+    });
+    const most = sleepAtMost(task) ?? 0;
+    expect(most).toBeGreaterThan(60_000);
+    expect(most).toBeLessThanOrEqual(70_001);
+    expect(sleepAtMost(task, Date.now() + 75_000)).toBeUndefined();
+  });
+
   it('is less the longer a task has been held since', () => {
     const task = polled({ taskDefinition: { timeoutSeconds: 100, pollTimeoutSeconds: 500 }, startTime: Date.now() });
     const most = (passed: number) => sleepAtMost(task, Date.now() + passed) ?? 0;
