@@ -13,7 +13,7 @@ import type { Terminal } from './commands/terminal.ts';
 import { type Config, parseConfig } from './config.ts';
 import { messageOf, ServiceError } from './errors.ts';
 import { inTime } from './in-time.ts';
-import { openCluster, openRedis, RUNTIME_CONNECTION } from './redis/connect.ts';
+import { openCluster, openConnection, openRedis, RUNTIME_CONNECTION } from './redis/connect.ts';
 import { keyNames } from './redis/keys.ts';
 import { parseRedisUrl } from './redis/url.ts';
 import { createLog } from './telemetry/log.ts';
@@ -29,12 +29,8 @@ export async function runWorker(): Promise<number> {
     log.warn('A second signal: ending at once; the timeouts of Conductor bring back what was held');
     process.exit(1);
   });
-  const redis = config.redis.cluster
-    ? openCluster(config.redis, 'bedrock-cohere', log)
-    : openRedis(config.redis, 'bedrock-cohere', log);
-  const runtime = config.redis.cluster
-    ? openCluster(config.redis, 'bedrock-cohere-runtime', log)
-    : openRedis(config.redis, 'bedrock-cohere-runtime', log, RUNTIME_CONNECTION);
+  const redis = openConnection(config.redis, 'bedrock-cohere', log);
+  const runtime = openConnection(config.redis, 'bedrock-cohere-runtime', log, RUNTIME_CONNECTION);
   const ears = config.redis.cluster
     ? undefined
     : openRedis(config.redis, 'bedrock-cohere-ears', log, { protocol: 2, autoResubscribe: false });

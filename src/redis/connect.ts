@@ -45,20 +45,37 @@ export function openRedis(target: RedisTarget, name: string, log: Logger, option
   return reported(new Redis(all), name, log);
 }
 
-export function openCluster(target: RedisTarget, name: string, log: Logger): Cluster {
+/** The same for a cluster; of the options those that its nodes take. */
+export function openCluster(target: RedisTarget, name: string, log: Logger, options: ConnectionOptions = {}): Cluster {
   const { nodes, tls, ...endpoint } = parseRedisUrl(target.url);
   const cluster = new Cluster([...nodes], {
     lazyConnect: true,
     clusterRetryStrategy: reconnectDelay,
+    // The queue of a cluster knows no deadline, and disconnecting amid a reconnect does not empty it: what waits there may never settle.
+    enableOfflineQueue: false,
+    // A cluster runs a command anew whose connection was lost, done or not, unless this is 0.
+    ...(options.autoResendUnfulfilledCommands === false ? { retryDelayOnFailover: 0 } : {}),
     redisOptions: {
       connectTimeout: DEFAULTS.connectTimeout,
       keepAlive: DEFAULTS.keepAlive,
+      commandTimeout: DEFAULTS.commandTimeout,
       ...credentialsOf(endpoint),
       ...(tls ? { tls: {} } : {}),
       connectionName: name,
+      ...options,
     },
   });
   return reported(cluster, name, log);
+}
+
+/** Either of them, as the target is. */
+export function openConnection(
+  target: RedisTarget,
+  name: string,
+  log: Logger,
+  options: ConnectionOptions = {},
+): Redis | Cluster {
+  return target.cluster ? openCluster(target, name, log, options) : openRedis(target, name, log, options);
 }
 
 function endpointOf(url: string): ConnectionOptions {
@@ -105,7 +122,10 @@ function reported<T extends Redis | Cluster>(connection: T, name: string, log: L
 /** All keys that match, in no order, each once. On Cluster the catalog's hash tag keeps them on one node; all are asked. */
 export async function scanKeys(redis: Redis | Cluster, pattern: string): Promise<string[]> {
   const keys = new Set<string>();
-  for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+  const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  // Nobody was asked: that is not to find nothing.
+  if (nodes.length === 0) throw new Error('no node of the Redis Cluster is connected');
+  for (const node of nodes) {
     let cursor = '0';
     do {
       const [next, page] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);

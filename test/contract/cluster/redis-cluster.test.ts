@@ -1,39 +1,55 @@
-import { Cluster, Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Cluster, Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../devservers/ports.ts';
 import { startRedis } from '../../../devservers/redis-server.ts';
 import { createLedgerStore, type LedgerStore } from '../../../src/cluster/ledger-store.ts';
+import { parseConfig } from '../../../src/config.ts';
+import { openConnection, RUNTIME_CONNECTION } from '../../../src/redis/connect.ts';
 import { keyNames } from '../../../src/redis/keys.ts';
 import type { HeldTask } from '../../../src/workers/ledger/ledger.ts';
+import { startWorker } from '../../../src/workers/worker.ts';
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { startStubConductor } from '../../workers/support/stub-conductor.ts';
 import { heldBy, poll } from '../support/ledger.ts';
-import { capturedLog, until } from '../support/live-catalog.ts';
+import { capturedLog, INTEGRATION, until } from '../support/live-catalog.ts';
 
-/** A cluster of one node: it refuses keys of different slots in one script as any other does. */
+/** A cluster of one node, behind a proxy: it refuses keys of different slots in one script as any other does. */
 let server: Awaited<ReturnType<typeof startRedis>>;
-const opened: Cluster[] = [];
+let proxy: TcpProxy;
+let node: Redis;
+const opened: (Cluster | Redis)[] = [];
 beforeAll(async () => {
+  const port = await freePort();
+  proxy = await startTcpProxy({ host: '127.0.0.1', port });
   // The usual bus port, 10,000 above, may not exist; and a node that never met another does not know its address.
   const bus = ['--cluster-port', String(await freePort()), '--cluster-announce-ip', '127.0.0.1'];
-  server = await startRedis({ args: ['--cluster-enabled', 'yes', ...bus] });
-  const node = new Redis(server.url);
+  const announced = ['--cluster-announce-port', String(proxy.port)];
+  server = await startRedis({ port, args: ['--cluster-enabled', 'yes', ...bus, ...announced] });
+  node = new Redis(server.url);
   await node.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
   await until(async () => String(await node.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), 10_000);
-  node.disconnect();
+});
+afterEach(async () => {
+  await proxy.mend();
+  for (const cluster of opened.splice(0)) cluster.disconnect();
 });
 afterAll(async () => {
-  for (const cluster of opened) cluster.disconnect();
+  node.disconnect();
+  await proxy.close();
   await server.stop();
 });
 
-const keys = keyNames('{cohere}:').ledger;
+const PREFIX = '{cohere}:';
+const keys = keyNames(PREFIX).ledger;
+const target = () => ({ url: `redis+cluster://127.0.0.1:${proxy.port}`, cluster: true });
 
 async function open(label: string): Promise<LedgerStore> {
-  const { hostname: host, port } = new URL(server.url);
-  const redis = new Cluster([{ host, port: Number(port) }], { lazyConnect: true, enableOfflineQueue: false });
+  const { log } = capturedLog();
+  const redis = openConnection(target(), label, log, RUNTIME_CONNECTION);
   opened.push(redis);
   await redis.connect();
   await expect.poll(() => redis.status).toBe('ready');
-  const store = createLedgerStore({ redis, keys, label, log: capturedLog().log });
+  const store = createLedgerStore({ redis, keys, label, log });
   await store.tick();
   return store;
 }
@@ -66,4 +82,71 @@ it('keeps a ledger on a Redis Cluster, all of whose keys share a hash tag', asyn
   if (suspect !== undefined) await b.acquit(suspect);
   expect((await b.suspects()).found).toEqual([]);
   await b.leave();
+});
+
+describe('while the cluster is away', () => {
+  it('a claim is refused at once, again and again, and taken when the cluster is back', async () => {
+    const store = await open('a');
+    const claim = (taskId: string) => store.claim(store.incarnation, [poll(taskId)]);
+    expect(await claim('before')).toMatchObject([{ kind: 'ours' }]);
+    await proxy.cut();
+    const startedAt = performance.now();
+    for (const taskId of ['x', 'y', 'z']) await expect(claim(taskId)).rejects.toThrow();
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(store.alive).toBe(false);
+    await proxy.mend();
+    await expect.poll(() => claim('after').catch(() => []), { timeout: 15_000 }).toMatchObject([{ kind: 'ours' }]);
+    await store.leave();
+  });
+
+  it('a claim that is never answered is refused soon', async () => {
+    const store = await open('a');
+    proxy.hush();
+    const startedAt = performance.now();
+    await expect(store.claim(store.incarnation, [poll('unheard')])).rejects.toThrow();
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+
+  it('a command of unknown fate is not run again: what it moved the first time would be missed', async () => {
+    const { log } = capturedLog();
+    const redis = openConnection(target(), 'a', log, RUNTIME_CONNECTION);
+    opened.push(redis);
+    await redis.connect();
+    const counter = `${PREFIX}counter`;
+    await redis.incr(counter);
+    proxy.delay(500);
+    const lost = redis.incr(counter);
+    lost.catch(() => undefined);
+    await until(async () => (await node.get(counter)) === '2');
+    proxy.delay(0);
+    await proxy.cut();
+    await proxy.mend();
+    await expect(lost).rejects.toThrow();
+    expect(await node.get(counter)).toBe('2');
+  });
+
+  it('a worker stops', async () => {
+    await node.hset(keyNames(PREFIX).hash('integrations'), 'main', INTEGRATION);
+    const stub = await startStubConductor();
+    await using _ = stub;
+    const config = parseConfig({
+      CONDUCTOR_SERVER_URL: stub.apiUrl,
+      REDIS_URL: target().url,
+      REDIS_PREFIX: PREFIX,
+      HTTP_PORT: '0',
+      REGISTER_TASK_DEFINITIONS: 'none',
+    });
+    const { log } = capturedLog();
+    const [redis, runtime] = [
+      openConnection(config.redis, 'catalog', log),
+      openConnection(config.redis, 'runtime', log, RUNTIME_CONNECTION),
+    ];
+    opened.push(redis, runtime);
+    const worker = await startWorker({ config, log, redis, runtime, ears: undefined, variables: {} });
+    const readiness = async () => (await fetch(`http://127.0.0.1:${worker.httpPort}/readyz`)).status;
+    await expect.poll(readiness, { timeout: 10_000 }).toBe(200);
+    await proxy.cut();
+    await expect.poll(readiness, { timeout: 10_000 }).toBe(503);
+    expect(await worker.stop()).toBe(true);
+  });
 });
