@@ -38,6 +38,18 @@ export function mayBeAcceptedLater(status: number): boolean {
   return status >= 500 || (status >= 300 && status < 400) || [401, 403, 408, 425, 429].includes(status);
 }
 
+/** Of a connection that never came to be: nothing was sent. */
+const NOT_SENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/**
+ * Whether a call that failed may have been done all the same: the connection may have been lost after the deed, and any
+ * answer of a server's fault, or of a gateway in its place, may come after it.
+ */
+export function mayHaveBeenDone(error: unknown): boolean {
+  if (error instanceof ConductorRefusal) return error.status >= 500 || error.status === 408;
+  return !NOT_SENT.has((error as NodeJS.ErrnoException).code);
+}
+
 export interface PollRequest {
   readonly queue: string;
   readonly count: number;

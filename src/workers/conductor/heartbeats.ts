@@ -1,7 +1,7 @@
 import type { TaskResult } from '@io-orkes/conductor-javascript';
 import type { Logger } from 'pino';
 import { messageOf } from '../../errors.ts';
-import { type Conductor, ConductorRefusal } from './conductor.ts';
+import { type Conductor, ConductorRefusal, mayHaveBeenDone } from './conductor.ts';
 import type { PolledTask } from './polled-task.ts';
 
 /** A heartbeat goes out when this part of the response timeout has passed. */
@@ -69,9 +69,7 @@ export function startHeartbeats(
       lastArrived = true;
     } catch (error) {
       lastArrived = false;
-      // A gateway that answers for Conductor knows no more than a lost connection.
-      const isKnown = error instanceof ConductorRefusal && error.status < 500 && error.status !== 408;
-      if (!isKnown) fateUnknown = true;
+      fateUnknown ||= mayHaveBeenDone(error);
       missed ||= !(error instanceof ConductorRefusal) || error.worthRepeating;
       const { taskId, workflowInstanceId: workflowId } = task;
       log.warn({ taskId, workflowId, reason: messageOf(error) }, 'A heartbeat did not reach Conductor');

@@ -4,12 +4,12 @@ import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { messageOf, ServiceError } from '../../errors.ts';
 import { createBackOff } from '../conductor/back-off.ts';
-import { type Conductor, ConductorRefusal } from '../conductor/conductor.ts';
+import { type Conductor, ConductorRefusal, mayHaveBeenDone } from '../conductor/conductor.ts';
 import { toTaskResult } from '../conductor/outcome.ts';
 import { sleepAtLeast } from '../conductor/poll-timeout.ts';
 import type { HeldTask, KeptAnswer, Ledger } from './ledger.ts';
 
-/** A write that was perhaps done: any answer of a server's fault may come after the deed. */
+/** A write that was perhaps done. */
 class FateUnknown extends Error {
   override readonly name = 'FateUnknown';
 }
@@ -48,19 +48,14 @@ export function createRescue({ conductor, ledger, log, giveUp, lookAgainMs }: Re
   const limit = pLimit(AT_ONCE);
   const underWay = new Set<Promise<void>>();
 
+  /** A place among those at work is held by one attempt, never by its waits: a task that fails again and again delays no other. */
   async function rescueOne(incarnation: string, task: HeldTask): Promise<void> {
     const named = log.child({ taskId: task.taskId, workflowId: task.workflowInstanceId, polledBy: task.polledBy });
     const backOff = createBackOff();
     while (!giveUp.aborted) {
       try {
-        if (!(await ledger.stillOurs(incarnation, task))) {
-          named.debug('A task that was taken over is another’s by now');
-          return;
-        }
-        const answer = await ledger.answerOf(task.taskId);
-        const done = answer === undefined ? await giveBack(incarnation, task) : await deliver(task, answer);
+        const done = await limit(() => attempt(incarnation, task));
         named.debug({ done }, 'A task that was taken over is dealt with');
-        ledger.release(incarnation, task);
         return;
       } catch (error) {
         if (giveUp.aborted) return;
@@ -75,11 +70,20 @@ export function createRescue({ conductor, ledger, log, giveUp, lookAgainMs }: Re
     }
   }
 
+  async function attempt(incarnation: string, task: HeldTask): Promise<string> {
+    giveUp.throwIfAborted();
+    if (!(await ledger.stillOurs(incarnation, task))) return 'it is another’s by now';
+    const answer = await ledger.answerOf(task.taskId);
+    const done = answer === undefined ? await giveBack(incarnation, task) : await deliver(task, answer);
+    ledger.release(incarnation, task);
+    return done;
+  }
+
   async function write(result: TaskResult): Promise<void> {
     try {
       await conductor.update(result, undefined, giveUp);
     } catch (error) {
-      if (error instanceof ConductorRefusal && error.status < 500 && error.status !== 408) throw error;
+      if (!mayHaveBeenDone(error)) throw error;
       throw new FateUnknown(messageOf(error), { cause: error });
     }
   }
@@ -135,7 +139,7 @@ export function createRescue({ conductor, ledger, log, giveUp, lookAgainMs }: Re
       // A name that dies meanwhile holds nothing; what its successor takes over is handed in again.
       const incarnation = ledger.incarnation;
       for (const task of tasks) {
-        const work: Promise<void> = limit(() => rescueOne(incarnation, task)).finally(() => underWay.delete(work));
+        const work: Promise<void> = rescueOne(incarnation, task).finally(() => underWay.delete(work));
         underWay.add(work);
       }
     },

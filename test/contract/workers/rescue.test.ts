@@ -251,6 +251,22 @@ describe('a rescue', () => {
     expect(most).toBeLessThanOrEqual(8);
   });
 
+  it('of tasks that fail again and again delays no other', async () => {
+    const [a, b] = [await ledgers.open('a'), await rescuer('b')];
+    const ids = await polledBy(a, 20);
+    // As many as are dealt with at once, and those that come first.
+    const ill = new Set<string>();
+    stub.on.look = (taskId) => {
+      if (ill.size < 8) ill.add(taskId);
+      return ill.has(taskId) ? { status: 500 } : undefined;
+    };
+    await a.store.leave();
+    await b.store.tick();
+    await expect.poll(() => stub.updates.length, { timeout: 5_000 }).toBe(12);
+    expect(stub.updates.map(({ taskId }) => taskId).sort()).toEqual(ids.filter((id) => !ill.has(id)).sort());
+    expect(b.rescue.waiting).toBe(8);
+  });
+
   it('that is given up leaves its tasks to the next', async () => {
     const [a, b] = [await ledgers.open('a'), await rescuer('b')];
     const ids = await polledBy(a, 10);

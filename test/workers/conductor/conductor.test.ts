@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AnswerLate } from '../../../src/http-exchange.ts';
-import { ConductorRefusal, createConductor } from '../../../src/workers/conductor/conductor.ts';
+import { ConductorRefusal, createConductor, mayHaveBeenDone } from '../../../src/workers/conductor/conductor.ts';
 import { createConductorSession } from '../../../src/workers/conductor/session.ts';
 import { capturedLog, connect } from '../support/harness.ts';
 import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
@@ -131,6 +131,24 @@ describe('the calls to Conductor', () => {
     stub.on.update = () => ({ cut: 'before' });
     const error = await refusal(link.conductor.update({ taskId: 't', workflowInstanceId: 'workflow-of-t' }));
     expect(error).not.toBeInstanceOf(ConductorRefusal);
+  });
+
+  it.each([
+    ['a refusal', { status: 409 }, false],
+    ['a demand for a token', { status: 401 }, false],
+    ['a time-out of a gateway', { status: 408 }, true],
+    ['a fault of the server', { status: 503 }, true],
+    ['a lost connection', { cut: 'before' as const }, true],
+  ])('may have been done after %s: %o %s', async (_, treatment, expected) => {
+    stub.on.update = () => treatment;
+    const error = await refusal(link.conductor.update({ taskId: 't', workflowInstanceId: 'workflow-of-t' }));
+    expect(mayHaveBeenDone(error)).toBe(expected);
+  });
+
+  it('were not done where nobody listens', async () => {
+    await stub[Symbol.asyncDispose]();
+    const error = await refusal(link.conductor.update({ taskId: 't', workflowInstanceId: 'workflow-of-t' }));
+    expect(mayHaveBeenDone(error)).toBe(false);
   });
 
   it('are not made where the token comes too late for them', async () => {

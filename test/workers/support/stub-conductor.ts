@@ -65,7 +65,7 @@ export interface StubConductor extends AsyncDisposable {
   on: {
     poll?: (poll: Poll) => Treatment | undefined;
     update?: (update: Update) => Treatment | undefined;
-    look?: () => Treatment | undefined;
+    look?: (taskId: string) => Treatment | undefined;
     /** Definitions, running workflows and one workflow's tasks, by their path. */
     workflows?: (path: string) => Treatment | undefined;
     token?: () => Treatment | undefined;
@@ -253,7 +253,7 @@ export async function startStubConductor(): Promise<StubConductor> {
       looks.push(decodeURIComponent(looked));
       const task = tasks.get(decodeURIComponent(looked));
       if (task === undefined) return { status: 404, body: { message: 'no such task' } };
-      return treat(stub.on.look?.(), request, () => ({ ...task.fields, ...task, fields: undefined }));
+      return treat(stub.on.look?.(task.taskId), request, () => ({ ...task.fields, ...task, fields: undefined }));
     }
     const found = request.method === 'GET' ? workflowsAt(path, url.searchParams) : undefined;
     if (found !== undefined) {
