@@ -41,11 +41,25 @@ local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 return {epoch, 1, run, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
 `);
 
-/** KEYS workers, suspects. ARGV incarnation, the score it had for too long. Answers 1 if it is dead now. */
-export const DECLARE_DEAD = script(`${NOW}
+/** `first latest`: when an incarnation was first suspected, and when last. One moment alone is both. */
+const SUSPECT_AT = `
+local function suspect(key, incarnation, at)
+  local found = redis.call('HGET', key, incarnation) or ''
+  local first, latest = string.match(found, '^%d+') or at, string.match(found, '%d+$') or at
+  if tonumber(at) < tonumber(first) then first = at end
+  if tonumber(at) > tonumber(latest) then latest = at end
+  redis.call('HSET', key, incarnation, first .. ' ' .. latest)
+end
+`;
+
+/**
+ * KEYS workers, suspects. ARGV incarnation, the score it had for too long. Answers 1 if it is dead now. It is suspected
+ * as of its last sign of life: what it polled since, it polled soon afterwards.
+ */
+export const DECLARE_DEAD = script(`${SUSPECT_AT}
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('ZADD', KEYS[1], 0, ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], now)
+suspect(KEYS[2], ARGV[1], ARGV[2])
 return 1
 `);
 
@@ -148,11 +162,11 @@ return taken
 `);
 
 /** KEYS suspects. ARGV incarnation. */
-export const SUSPECT = script(`${NOW}
-return redis.call('HSET', KEYS[1], ARGV[1], now)
+export const SUSPECT = script(`${NOW}${SUSPECT_AT}
+return suspect(KEYS[1], ARGV[1], now)
 `);
 
-/** KEYS suspects, workers. Answers [now, for each: incarnation, since, 1 if it lives …]. */
+/** KEYS suspects, workers. Answers [now, for each: incarnation, `first latest`, 1 if it lives …]. */
 export const SUSPECTS = script(`${NOW}
 local answers = {now}
 local found = redis.call('HGETALL', KEYS[1])
@@ -163,9 +177,9 @@ end
 return answers
 `);
 
-/** KEYS suspects. ARGV incarnation, since when it was suspected: suspected again meanwhile, it stays. */
+/** KEYS suspects. ARGV incarnation, when it was last suspected: suspected again meanwhile, it stays. */
 export const ACQUIT = script(`
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+if string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%d+$') ~= ARGV[2] then return 0 end
 return redis.call('HDEL', KEYS[1], ARGV[1])
 `);
 

@@ -9,7 +9,7 @@ import { ACQUIT, ELECT, SUSPECT, SUSPECTS } from './ledger-scripts.ts';
 const ELECTED_FOR_MS = 30_000;
 
 const suspectsReply = z.tuple([z.string()]).rest(z.tuple([z.string(), z.string(), z.number()]));
-const moment = z.string().regex(/^\d{1,15}$/);
+const moments = /^(\d{1,15})(?: (\d{1,15}))?$/;
 const claimText = /^(\d+) ./;
 
 export interface SuspectListParts {
@@ -35,16 +35,19 @@ export function createSuspectList({ redis, keys, log }: SuspectListParts): Suspe
     },
     async suspects() {
       const [now, ...entries] = suspectsReply.parse(await SUSPECTS.run(redis, [keys.suspects, keys.workers], []));
-      const found = entries.flatMap(([incarnation, since, living]): Suspect[] => {
-        if (moment.safeParse(since).success) return [{ incarnation, since: Number(since), living: living === 1 }];
+      const found = entries.flatMap(([incarnation, text, living]): Suspect[] => {
+        const [, since, latest = since] = moments.exec(text) ?? [];
+        if (since !== undefined) {
+          return [{ incarnation, since: Number(since), latest: Number(latest), living: living === 1 }];
+        }
         if (!said.has(incarnation)) log.warn({ key: keys.suspects, field: incarnation }, 'No moment; skipped');
         said.add(incarnation);
         return [];
       });
       return { now: Number(now), found };
     },
-    async acquit({ incarnation, since }) {
-      await ACQUIT.run(redis, [keys.suspects], [incarnation, String(since)]);
+    async acquit({ incarnation, latest }) {
+      await ACQUIT.run(redis, [keys.suspects], [incarnation, String(latest)]);
     },
     async elect(incarnation) {
       return (await ELECT.run(redis, [keys.sweep], [incarnation, ELECTED_FOR_MS])) === 1;

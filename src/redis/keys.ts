@@ -46,7 +46,7 @@ export interface LedgerKeys {
   answer(taskId: string): string;
   /** JSON of a task's place in its lane. */
   ticket(taskId: string): string;
-  /** Hash: incarnation → since when tasks may be lost that it polled, in ms of Redis' clock. */
+  /** Hash: incarnation → `first latest`: when it was suspected of tasks that it polled and lost, in ms of Redis' clock. */
   readonly suspects: string;
   /** Which incarnation looks for lost tasks. */
   readonly sweep: string;

@@ -5,7 +5,7 @@ import type { Lanes } from '../integrations/lanes/lanes.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createBacklog } from './backlog.ts';
 import { createBackOff } from './conductor/back-off.ts';
-import type { Conductor } from './conductor/conductor.ts';
+import { type Conductor, mayHaveBeenDone } from './conductor/conductor.ts';
 import { type PolledTask, readPolledTask } from './conductor/polled-task.ts';
 import { createHeldTasks } from './held-tasks.ts';
 import type { ClaimAnswer, Ledger } from './ledger/ledger.ts';
@@ -84,7 +84,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
         slots.release(count);
         busy.delete(queue);
         pace.failed();
-        parts.onPollLost(incarnation);
+        if (mayHaveBeenDone(error)) parts.onPollLost(incarnation);
         if (answered.get(queue) !== false) {
           log.warn({ queue, reason: messageOf(error) }, 'Conductor cannot be polled; trying again');
         }

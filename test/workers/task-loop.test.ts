@@ -157,6 +157,19 @@ describe('a Conductor that does not answer as it should', () => {
     expect(loop.captured.at('info').map(({ msg }) => msg)).toContain('Conductor answers polls again');
   });
 
+  it.each([
+    ['answers 500', { status: 500 }, true],
+    ['closes the socket', { cut: 'before' as const }, true],
+    ['answers 408', { status: 408 }, true],
+    ['answers 401', { status: 401 }, false],
+    ['answers 429', { status: 429 }, false],
+  ])('%s: may have handed out tasks: %o %s', async (_, treatment, expected) => {
+    stub.on.poll = () => treatment;
+    await using loop = startLoop(stub, {});
+    await until(() => loop.captured.at('warn').length === 1);
+    expect(loop.lostPolls).toEqual(expected ? ['tests/1'] : []);
+  });
+
   it('sends something that is no task: said so, and the rest runs', async () => {
     stub.add(A, { taskId: 7 });
     stub.add(A);

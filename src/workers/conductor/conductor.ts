@@ -47,7 +47,7 @@ const NOT_SENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EA
  */
 export function mayHaveBeenDone(error: unknown): boolean {
   if (error instanceof ConductorRefusal) return error.status >= 500 || error.status === 408;
-  return !NOT_SENT.has((error as NodeJS.ErrnoException).code);
+  return !NOT_SENT.has((error as NodeJS.ErrnoException | undefined)?.code);
 }
 
 export interface PollRequest {

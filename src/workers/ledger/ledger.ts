@@ -58,8 +58,10 @@ export interface Ledger {
 /** An incarnation that may have polled tasks which no ledger names. */
 export interface Suspect {
   readonly incarnation: string;
-  /** When it was last suspected, in ms of Redis' clock. */
+  /** When it was first suspected, in ms of Redis' clock; polls that fail one after the other leave that as it is. */
   readonly since: number;
+  /** When it was last suspected. */
+  readonly latest: number;
   /** Whether it is still a member: what it polled may yet be claimed. */
   readonly living: boolean;
 }

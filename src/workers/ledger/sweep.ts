@@ -9,11 +9,9 @@ import type { HeldTask, Suspect, Suspects } from './ledger.ts';
 export interface SweepTiming {
   /** Between two looks at who is suspected. */
   readonly everyMs: number;
-  /** Since a suspicion of one who lives: a poll is held for 5 s at most, and its answer gets another 5 s to be claimed. */
+  /** Since a suspicion: a poll is held for 5 s at most, and its answer gets another 5 s to be claimed. */
   readonly settleMs: number;
-  /** Since a death, which is noticed after ten seconds: no poll is open by then. */
-  readonly settleOfDeadMs: number;
-  /** Between two sightings of a task of one who lives: its claim may be on its way. */
+  /** Between two sightings of a task of one who lives, whose claim may be on its way; and so between two passes. */
   readonly secondLookMs: number;
   /** Between two calls: a server has other things to do. */
   readonly gapMs: number;
@@ -22,7 +20,6 @@ export interface SweepTiming {
 const TIMING: SweepTiming = {
   everyMs: 2_000,
   settleMs: 10_000,
-  settleOfDeadMs: 500,
   secondLookMs: 10_000,
   gapMs: 1_000 / 150,
 };
@@ -68,8 +65,8 @@ export function createSweep(parts: SweepParts): Sweep {
   const stopping = new AbortController();
   /** Tasks of the living, seen once: `task poll` → when, by Redis' clock. */
   let seen = new Map<string, number>();
-  /** The living who were looked through once: incarnation → since when they were suspected then, and when it was. */
-  let passed = new Map<string, { readonly since: number; readonly at: number }>();
+  /** The living who were looked through: incarnation → when, and the last suspicion where that was settled by then. */
+  let passed = new Map<string, { readonly at: number; readonly settled: number | undefined }>();
   let looking: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let notBefore = Number.NEGATIVE_INFINITY;
@@ -99,12 +96,11 @@ export function createSweep(parts: SweepParts): Sweep {
     const names = new Set(found.map(({ incarnation }) => incarnation));
     passed = new Map([...passed].filter(([incarnation]) => names.has(incarnation)));
     if (found.length === 0) seen = new Map();
-    // A moment in the future is of another server's clock.
-    const settled = (living: boolean) => (living ? timing.settleMs : timing.settleOfDeadMs);
-    const due = found.filter(({ since, living }) => since > now || now - since >= settled(living));
-    if (due.length === 0 || !(await suspects.elect())) return;
+    // One who lives from the first suspicion on: while its polls keep failing, the last one is never long ago.
+    const settled = found.filter(({ since, latest, living }) => isPast(living ? since : latest, timing.settleMs, now));
+    if (!settled.some((suspect) => isDue(suspect, now)) || !(await suspects.elect())) return;
     electedAt = performance.now();
-    const failures = await pass(due, now).catch((error: unknown) => {
+    const failures = await pass(settled, now).catch((error: unknown) => {
       if (error instanceof Replaced || stopping.signal.aborted) throw error;
       log.debug({ reason: messageOf(error) }, 'Workflows could not be looked at');
       return 1;
@@ -115,26 +111,32 @@ export function createSweep(parts: SweepParts): Sweep {
       notBefore = performance.now() + Math.min(LONGEST_PAUSE_MS, timing.everyMs * 2 ** incomplete);
       incomplete += 1;
     }
-    for (const suspect of due) {
-      if (failures === 0 ? isDone(suspect, now) : now - suspect.since > SUSPECTED_AT_MOST_MS) {
+    for (const suspect of settled) {
+      if (failures === 0 ? isDone(suspect, now) : now - suspect.latest > SUSPECTED_AT_MOST_MS) {
         await suspects.acquit(suspect);
         passed.delete(suspect.incarnation);
       }
     }
   }
 
-  /** One who lives is looked through twice: what the poll in question brought is there the first time. */
-  function isDone({ incarnation, since, living }: Suspect, now: number): boolean {
+  /** Whom to make a pass for; all who are settled are then looked through. */
+  function isDue({ incarnation, living }: Suspect, now: number): boolean {
+    const before = passed.get(incarnation);
+    return !living || before === undefined || isPast(before.at, timing.secondLookMs, now);
+  }
+
+  /** One who lives is looked through twice: what the polls in question brought is there the first time. */
+  function isDone({ incarnation, latest, living }: Suspect, now: number): boolean {
     if (!living) return true;
     const before = passed.get(incarnation);
-    if (before?.since === since) return now - before.at >= timing.secondLookMs;
-    passed.set(incarnation, { since, at: now });
+    if (before?.settled === latest) return isPast(before.at, timing.secondLookMs, now);
+    passed.set(incarnation, { at: now, settled: isPast(latest, timing.settleMs, now) ? latest : undefined });
     return false;
   }
 
   /** Resolves to how many workflows could not be looked at. */
-  async function pass(due: readonly Suspect[], now: number): Promise<number> {
-    const bySuspect = new Map(due.map((suspect) => [suspect.incarnation, suspect]));
+  async function pass(settled: readonly Suspect[], now: number): Promise<number> {
+    const bySuspect = new Map(settled.map((suspect) => [suspect.incarnation, suspect]));
     const seenNow = new Map<string, number>();
     const counts = { workflows: 0, adopted: 0, failures: 0 };
 
@@ -208,4 +210,9 @@ export function createSweep(parts: SweepParts): Sweep {
       await looking;
     },
   };
+}
+
+/** Whether so much time has passed since; a moment in the future is of another server's clock. */
+function isPast(moment: number, ms: number, now: number): boolean {
+  return moment > now || now - moment >= ms;
 }

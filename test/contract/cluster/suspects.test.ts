@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type {} from '../../support/redis-for-all.ts';
 import { claimed, heldBy, type Ledgers, openLedgers, poll } from '../support/ledger.ts';
@@ -14,14 +15,15 @@ describe('a suspect', () => {
     await a.store.suspect(a.store.incarnation);
     await a.store.suspect('gone/1');
     const { now, found } = await b.store.suspects();
+    const moments = { since: expect.any(Number), latest: expect.any(Number) };
     expect(found).toHaveLength(2);
     expect(found).toEqual(
       expect.arrayContaining([
-        { incarnation: a.store.incarnation, since: expect.any(Number), living: true },
-        { incarnation: 'gone/1', since: expect.any(Number), living: false },
+        { incarnation: a.store.incarnation, ...moments, living: true },
+        { incarnation: 'gone/1', ...moments, living: false },
       ]),
     );
-    for (const { since } of found) expect(since).toBeLessThanOrEqual(now);
+    for (const { since, latest } of found) expect([since <= latest, latest <= now]).toEqual([true, true]);
     for (const suspect of found) await b.store.acquit(suspect);
     expect((await a.store.suspects()).found).toEqual([]);
   });
@@ -39,15 +41,39 @@ describe('a suspect', () => {
     await a.store.suspect('x/1');
     const [before] = (await a.store.suspects()).found;
     await ledgers.other.hset(ledgers.keys.suspects, 'x/1', '9999999999999');
-    await a.store.acquit(before ?? { incarnation: '', since: 0, living: false });
+    await a.store.acquit(before ?? { incarnation: '', since: 0, latest: 0, living: false });
     expect((await a.store.suspects()).found).toMatchObject([{ since: 9_999_999_999_999 }]);
+  });
+
+  it('is so from the first time on, and until what the last time brought has been looked for', async () => {
+    const a = await ledgers.open('a');
+    await a.store.suspect('x/1');
+    const [first] = (await a.store.suspects()).found;
+    await sleep(2);
+    await a.store.suspect('x/1');
+    const [again] = (await a.store.suspects()).found;
+    expect(again?.since).toBe(first?.since);
+    expect(again?.latest).toBeGreaterThan(first?.latest ?? 0);
+    if (first !== undefined) await a.store.acquit(first);
+    expect((await a.store.suspects()).found).toEqual([again]);
+    if (again !== undefined) await a.store.acquit(again);
+    expect((await a.store.suspects()).found).toEqual([]);
+  });
+
+  it('by its death is so since its last sign of life', async () => {
+    const [a, b] = [await ledgers.open('a'), await ledgers.open('b')];
+    const heard = Number(await ledgers.other.zscore(ledgers.keys.workers, a.store.incarnation));
+    await ledgers.untilMissed(b);
+    expect((await b.store.suspects()).found).toEqual([
+      { incarnation: a.store.incarnation, since: heard, latest: heard, living: false },
+    ]);
   });
 
   it('that a stranger wrote is skipped, with one warning', async () => {
     const a = await ledgers.open('a');
     await ledgers.other.hset(ledgers.keys.suspects, { 'x/1': 'yesterday', 'y/1': '17' });
     for (let times = 0; times < 2; times += 1) {
-      expect((await a.store.suspects()).found).toEqual([{ incarnation: 'y/1', since: 17, living: false }]);
+      expect((await a.store.suspects()).found).toEqual([{ incarnation: 'y/1', since: 17, latest: 17, living: false }]);
     }
     expect(a.captured.at('warn')).toHaveLength(1);
   });
