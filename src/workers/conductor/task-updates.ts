@@ -3,15 +3,15 @@ import type { Logger } from 'pino';
 import { messageOf, ServiceError } from '../../errors.ts';
 import type { Backlog } from '../backlog.ts';
 import type { ClaimOfTask, Ledger } from '../ledger/ledger.ts';
-import { type BackOff, createBackOff } from './back-off.ts';
-import { type Conductor, ConductorRefusal, type TaskState } from './conductor.ts';
+import { createBackOff } from './back-off.ts';
+import { type Conductor, ConductorRefusal, mayHaveBeenDone, type TaskState } from './conductor.ts';
 import { startHeartbeats } from './heartbeats.ts';
 import { inputHash } from './input-hash.ts';
 import { type Outcome, toTaskResult } from './outcome.ts';
 import { sleepAtLeast } from './poll-timeout.ts';
 import type { PolledTask } from './polled-task.ts';
 
-/** After an outcome that a late heartbeat may undo, Conductor is asked once whether it holds. */
+/** How long after a write of unknown fate Conductor is asked what became of it: a slow one may still be at it. */
 const LOOK_AGAIN_MS = 5_000;
 /** An answer that Conductor has not confirmed by then is kept in Redis, too. */
 const KEEP_AFTER_MS = 250;
@@ -30,12 +30,14 @@ export interface TaskUpdatesParts {
   readonly stopping: AbortSignal;
   /** Aborted when the worker must end: what is not confirmed by then is left to whoever takes over. */
   readonly giveUp: AbortSignal;
-  /** False for a task whose claim could not be written: there is none to ask for. */
+  /** False for a task whose claim could not be written: Conductor is asked for it in its place. */
   readonly claimed: boolean;
   /** Where outcomes are counted that Conductor did not take at once. */
   readonly backlog: Backlog;
   /** Counts outcomes that Conductor took, of all tasks. */
   readonly accepted: { count: number };
+  /** Default 5 s. */
+  readonly lookAgainMs?: number;
 }
 
 /** Everything this worker writes about one task, one write at a time. */
@@ -51,7 +53,7 @@ export interface TaskUpdates {
  * Conductor ignores who writes: FAILED and give-backs go out only while the ledger says that the task is ours.
  */
 export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpdates {
-  const { conductor, ledger, workerId, log, giveUp, accepted } = parts;
+  const { conductor, ledger, workerId, log, giveUp, accepted, lookAgainMs = LOOK_AGAIN_MS } = parts;
   const claim: ClaimOfTask = task;
   const named = { taskId: task.taskId, workflowId: task.workflowInstanceId };
   const heartbeats = startHeartbeats(task, { conductor, workerId, stillOurs, log });
@@ -61,7 +63,8 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
 
   /** Where Redis does not say, nobody can have taken over unless this worker was declared dead. */
   async function stillOurs(): Promise<boolean> {
-    if (!parts.claimed) return true;
+    // Without a claim, whoever looks for lost tasks may have given it back, and others may run it.
+    if (!parts.claimed) return ledger.incarnation === workerId && (await isAsPolled()) === true;
     try {
       return await ledger.stillOurs(workerId, claim);
     } catch {
@@ -69,22 +72,29 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
     }
   }
 
+  /** Released under a name that was declared dead, a poll would look seen to, although nobody has taken it over yet. */
+  function release(): void {
+    if (ledger.incarnation === workerId) ledger.release(workerId, claim);
+  }
+
   return {
     async finish(outcome) {
       await heartbeats.stop();
-      if (outcome.kind !== 'complete' && !(await stillOurs())) {
-        log.debug(named, 'A task that somebody else took over is left to them');
-        return true;
-      }
-      if (outcome.kind === 'complete' && heartbeats.missed) await keep(outcome);
       try {
+        if (outcome.kind !== 'complete' && !(await stillOurs())) {
+          log.debug(named, 'A task that somebody else took over is left to them');
+          if (parts.claimed) return true;
+          if (!giveUp.aborted) release();
+          return !giveUp.aborted;
+        }
+        if (outcome.kind === 'complete' && heartbeats.missed) await keep(outcome);
         if (!(await send(outcome))) {
           await keeping;
           return false;
         }
         await keeping;
         if (heartbeats.fateUnknown || kept) await makeSure(outcome);
-        ledger.release(workerId, claim);
+        release();
         return true;
       } finally {
         leaveBacklog?.();
@@ -135,9 +145,10 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
         }
         if (sending.kind === 'complete') await keep(sending);
         leaveBacklog ??= parts.backlog.enter(0);
+        if (sending.kind === 'give-back' && mayHaveBeenDone(error)) await pause();
         await backOff.wait(giveUp);
         // One that did arrive may have put the task into other hands: repeated, it would take it out of them.
-        if (sending.kind === 'give-back' && (await arrived(backOff))) return true;
+        if (sending.kind === 'give-back' && (await isAsPolled()) === false) return true;
         if (giveUp.aborted) {
           log.error(named, 'The outcome of a task could not be handed to Conductor before the worker had to end');
           return false;
@@ -152,17 +163,23 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
     return { ...sending, afterSeconds: Math.max(sending.afterSeconds, sleepAtLeast(task) / 1_000) };
   }
 
-  /** Whether Conductor has let go of the task: asked until it says so or the worker must end. */
-  async function arrived(backOff: BackOff): Promise<boolean> {
+  /** Whether Conductor shows the task as it was polled: asked until it says so. Undefined where the worker must end first. */
+  async function isAsPolled(): Promise<boolean | undefined> {
+    const backOff = createBackOff(200, 10_000);
     while (!giveUp.aborted) {
       try {
-        return !isOursIn(await conductor.taskState(task.taskId, giveUp));
+        return isOursIn(await conductor.taskState(task.taskId, giveUp));
       } catch (error) {
-        log.debug({ ...named, reason: messageOf(error) }, 'Conductor cannot be asked whether a give-back arrived');
+        log.debug({ ...named, reason: messageOf(error) }, 'Conductor cannot be asked whose a task is');
+        leaveBacklog ??= parts.backlog.enter(0);
         await backOff.wait(giveUp);
       }
     }
-    return false;
+    return undefined;
+  }
+
+  async function pause(): Promise<void> {
+    await sleep(lookAgainMs, undefined, { signal: giveUp }).catch(() => undefined);
   }
 
   function isOursIn(state: TaskState | undefined): boolean {
@@ -200,7 +217,7 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
   /** An update of a task that is over is answered with success and ignored; one may have been undone by a heartbeat. */
   async function makeSure(outcome: Outcome): Promise<void> {
     while (!giveUp.aborted) {
-      if (heartbeats.fateUnknown) await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
+      if (heartbeats.fateUnknown) await pause();
       try {
         const state = await conductor.taskState(task.taskId, giveUp);
         const wasUndone = heartbeats.fateUnknown && isOursIn(state);
@@ -216,7 +233,7 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
           { ...named, reason: messageOf(error) },
           'Conductor cannot be asked whether the outcome of a task holds',
         );
-        await sleep(LOOK_AGAIN_MS, undefined, { signal: giveUp }).catch(() => undefined);
+        await pause();
       }
     }
   }

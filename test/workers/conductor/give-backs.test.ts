@@ -18,7 +18,7 @@ describe('a give-back whose answer was lost', () => {
   it('is not repeated where it arrived: somebody else may run the task by now', async () => {
     const { stub, updatesOf } = world;
     stub.on.update = () => ({ cut: 'after' });
-    const { state, updates } = await updatesOf();
+    const { state, updates } = await updatesOf({}, { lookAgainMs: 10 });
     expect(await updates.finish(BACK)).toBe(true);
     expect([state.status, stub.updates.length, stub.looks.length]).toEqual(['SCHEDULED', 1, 1]);
   });
@@ -28,7 +28,7 @@ describe('a give-back whose answer was lost', () => {
     stub.on.update = () => ({ cut: 'after' });
     let refusals = 0;
     stub.on.look = () => (refusals++ < 2 ? { status: 503 } : undefined);
-    const { state, updates } = await updatesOf();
+    const { state, updates } = await updatesOf({}, { lookAgainMs: 10 });
     const finished = updates.finish(BACK);
     await until(() => refusals > 0, 10_000);
     // Another has polled it while nobody could be asked.
@@ -42,9 +42,80 @@ describe('a give-back whose answer was lost', () => {
     const { stub, updatesOf } = world;
     let cuts = 0;
     stub.on.update = () => (cuts++ === 0 ? { cut: 'before' } : undefined);
+    const { state, updates } = await updatesOf({}, { lookAgainMs: 10 });
+    expect(await updates.finish(BACK)).toBe(true);
+    expect([state.status, stub.updates.length]).toEqual(['SCHEDULED', 2]);
+  });
+
+  it('is looked for only when a slow Conductor has had time to do it', async () => {
+    const { stub, updatesOf } = world;
+    stub.on.update = () => ({ cut: 'amid', delayMs: 600 });
+    const { state, updates } = await updatesOf({}, { lookAgainMs: 1_000 });
+    expect(await updates.finish(BACK)).toBe(true);
+    expect([state.status, stub.updates.length, stub.looks.length]).toEqual(['SCHEDULED', 1, 1]);
+  });
+
+  it('is looked for so late after a fault of the server, too, which may come after the deed', async () => {
+    const { stub, updatesOf } = world;
+    let faults = 0;
+    stub.on.update = () => (faults++ === 0 ? { status: 504 } : undefined);
+    const { state, updates } = await updatesOf({}, { lookAgainMs: 1_000 });
+    const finished = updates.finish(BACK);
+    await until(() => faults === 1);
+    setTimeout(() => Object.assign(state, { status: 'SCHEDULED' }), 600);
+    expect(await finished).toBe(true);
+    expect(stub.updates).toHaveLength(1);
+  });
+
+  it('is sent again soon where it was refused before anything was done', async () => {
+    const { stub, updatesOf } = world;
+    let refusals = 0;
+    stub.on.update = () => (refusals++ === 0 ? { status: 429 } : undefined);
     const { state, updates } = await updatesOf();
     expect(await updates.finish(BACK)).toBe(true);
     expect([state.status, stub.updates.length]).toEqual(['SCHEDULED', 2]);
+  });
+});
+
+describe('a task whose claim could not be written', () => {
+  const unclaimed = () => world.updatesOf({}, { claimed: false });
+
+  it('is given back where Conductor shows it as it was polled', async () => {
+    const { state, updates } = await unclaimed();
+    expect(await updates.finish(BACK)).toBe(true);
+    expect(state.status).toBe('SCHEDULED');
+  });
+
+  it.each<[string, object]>([
+    ['another has polled it', { workerId: 'other/1', pollCount: 2 }],
+    ['it waits in its queue', { status: 'SCHEDULED' }],
+    ['it is over', { status: 'COMPLETED' }],
+  ])('is let be where %s', async (_, change) => {
+    const { stub, ledger } = world;
+    const { taskId, state, updates } = await unclaimed();
+    Object.assign(state, change);
+    expect(await updates.finish(BACK)).toBe(true);
+    expect([stub.updates, ledger.released]).toEqual([[], [taskId]]);
+  });
+
+  it('is let be once this worker was declared dead, whatever Conductor shows', async () => {
+    const { stub, ledger } = world;
+    const { updates } = await unclaimed();
+    ledger.incarnation = 'tests/2';
+    expect(await updates.finish(BACK)).toBe(true);
+    // Not released either: whoever looks for lost tasks must find it.
+    expect([stub.updates, stub.looks, ledger.released]).toEqual([[], [], []]);
+  });
+
+  it('waits for a Conductor that cannot be asked, and is not handed over where the worker must end first', async () => {
+    const { stub, backlog, giveUp } = world;
+    stub.on.look = () => ({ status: 503 });
+    const { updates } = await unclaimed();
+    const finished = updates.finish(BACK);
+    await until(() => backlog.waiting === 1);
+    giveUp.abort();
+    expect(await finished).toBe(false);
+    expect([stub.updates, backlog.waiting]).toEqual([[], 0]);
   });
 });
 
@@ -69,6 +140,18 @@ describe('a task that another worker has claimed', () => {
     };
     expect(await updates.finish(FAILED)).toBe(true);
     expect(stub.updates).toHaveLength(1);
+  });
+
+  it('is not released by one who was declared dead meanwhile: nobody may have taken it over yet', async () => {
+    const { stub, ledger, updatesOf } = world;
+    const { updates } = await updatesOf();
+    stub.on.update = () => {
+      ledger.incarnation = 'tests/2';
+      ledger.on.stillOurs = () => false;
+      return { status: 503 };
+    };
+    expect(await updates.finish(FAILED)).toBe(true);
+    expect(ledger.released).toEqual([]);
   });
 
   it('is not kept alive by us', async () => {

@@ -35,8 +35,8 @@ export interface Treatment {
   readonly delayMs?: number;
   /** This status in place of any work. */
   readonly status?: number;
-  /** `before`: the socket is cut and nothing is done; `after`: it is done, and the answer is lost. */
-  readonly cut?: 'before' | 'after';
+  /** The socket is cut. `before`: nothing is done; `amid`: at once, and it is done for all that, later; `after`: once it is done. */
+  readonly cut?: 'before' | 'amid' | 'after';
   /** The answer, of before, comes when this is settled. */
   readonly until?: Promise<void>;
   /** `hang`: never answered. */
@@ -109,6 +109,7 @@ export async function startStubConductor(): Promise<StubConductor> {
   async function treat(treatment: Treatment | undefined, request: IncomingMessage, work: () => unknown) {
     if (treatment?.hang === true) return new Promise<never>(() => undefined);
     if (treatment?.cut === 'before') return void request.socket.destroy();
+    if (treatment?.cut === 'amid') request.socket.destroy();
     if (treatment?.delayMs !== undefined && treatment.status !== undefined) await sleep(treatment.delayMs);
     if (treatment?.status !== undefined)
       return {
@@ -117,7 +118,7 @@ export async function startStubConductor(): Promise<StubConductor> {
       };
     const body = await work();
     await treatment?.until;
-    if (treatment?.cut === 'after') return void request.socket.destroy();
+    if (treatment?.cut !== undefined) return void request.socket.destroy();
     return { status: 200, body };
   }
 
