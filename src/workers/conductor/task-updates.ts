@@ -56,20 +56,29 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
   const { conductor, ledger, workerId, log, giveUp, accepted, lookAgainMs = LOOK_AGAIN_MS } = parts;
   const claim: ClaimOfTask = task;
   const named = { taskId: task.taskId, workflowId: task.workflowInstanceId };
-  const heartbeats = startHeartbeats(task, { conductor, workerId, stillOurs, log });
+  const heartbeats = startHeartbeats(task, {
+    ...{ conductor, workerId, log },
+    stillOurs: async () => (await isOursByLedger()) !== false,
+  });
   let kept = false;
   let keeping: Promise<void> | undefined;
   let leaveBacklog: (() => void) | undefined;
 
-  /** Where Redis does not say, nobody can have taken over unless this worker was declared dead. */
-  async function stillOurs(): Promise<boolean> {
-    // Without a claim, whoever looks for lost tasks may have given it back, and others may run it.
-    if (!parts.claimed) return ledger.incarnation === workerId && (await isAsPolled()) === true;
-    try {
-      return await ledger.stillOurs(workerId, claim);
-    } catch {
-      return ledger.incarnation === workerId;
+  /** Undefined where there is no claim, or Redis does not say, as far as this worker was not declared dead. */
+  async function isOursByLedger(): Promise<boolean | undefined> {
+    if (parts.claimed) {
+      try {
+        return await ledger.stillOurs(workerId, claim);
+      } catch {
+        // It may be away from us alone.
+      }
     }
+    return ledger.incarnation === workerId ? undefined : false;
+  }
+
+  /** Before FAILED and give-backs. What no claim fences, others may run by now: Conductor shows it. Undefined: the worker must end first. */
+  async function stillOurs(): Promise<boolean | undefined> {
+    return (await isOursByLedger()) ?? (await isAsPolled());
   }
 
   /** Released under a name that was declared dead, a poll would look seen to, although nobody has taken it over yet. */
@@ -81,11 +90,12 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
     async finish(outcome) {
       await heartbeats.stop();
       try {
-        if (outcome.kind !== 'complete' && !(await stillOurs())) {
+        const isOurs = outcome.kind === 'complete' || (await stillOurs());
+        if (isOurs === undefined) return false;
+        if (!isOurs) {
           log.debug(named, 'A task that somebody else took over is left to them');
-          if (parts.claimed) return true;
-          if (!giveUp.aborted) release();
-          return !giveUp.aborted;
+          release();
+          return true;
         }
         if (outcome.kind === 'complete' && heartbeats.missed) await keep(outcome);
         if (!(await send(outcome))) {
@@ -108,7 +118,8 @@ export function startUpdates(task: PolledTask, parts: TaskUpdatesParts): TaskUpd
     let sending = outcome;
     for (let attempt = 1; ; attempt += 1) {
       // Others may have taken it over since the first attempt.
-      if (attempt > 1 && sending.kind !== 'complete' && !(await stillOurs())) return true;
+      const isOurs = attempt === 1 || sending.kind === 'complete' || (await stillOurs());
+      if (isOurs !== true) return isOurs === false;
       try {
         const result = toTaskResult(task, workerId, aliveAsleep(sending));
         await keptIfLate(sending, conductor.update(result, undefined, giveUp));

@@ -119,6 +119,23 @@ describe('a task whose claim could not be written', () => {
   });
 });
 
+describe('a task whose claim cannot be read, since Redis is away', () => {
+  it.each([
+    ['given back', BACK, 'SCHEDULED'],
+    ['failed', FAILED, 'FAILED'],
+  ])('is %s where Conductor shows it as it was polled, and let be where another has it', async (_, outcome, status) => {
+    const { stub, ledger, updatesOf } = world;
+    ledger.on.stillOurs = () => {
+      throw new Error('Redis is away');
+    };
+    const [ours, others] = [await updatesOf(), await updatesOf()];
+    Object.assign(others.state, { workerId: 'other/1', pollCount: 2 });
+    expect([await ours.updates.finish(outcome), await others.updates.finish(outcome)]).toEqual([true, true]);
+    expect(ours.state.status).toBe(status);
+    expect(stub.updates.map(({ taskId }) => taskId)).toEqual([ours.taskId]);
+  });
+});
+
 describe('a task that another worker has claimed', () => {
   it.each([
     ['given back', BACK],
