@@ -131,11 +131,17 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
     { type, handler }: TaskLoopParts['served'][number],
   ): Promise<void> {
     const claims = await ledger.claim(incarnation, tasks).catch((error: unknown) => {
-      log.warn({ reason: messageOf(error), tasks: tasks.length }, 'Tasks go back: Redis did not take their claims');
+      log.warn({ reason: messageOf(error), tasks: tasks.length }, 'Redis did not take the claims of tasks');
       return undefined;
     });
+    for (const task of tasks) parts.onTask(task);
+    if (claims === undefined && ledger.incarnation !== incarnation) {
+      // Declared dead: they may have been given back by now, and run elsewhere. Without a claim nothing we sent would be fenced.
+      slots.release(tasks.length);
+      parts.onPollLost(incarnation);
+      return;
+    }
     for (const [index, task] of tasks.entries()) {
-      parts.onTask(task);
       const claim: ClaimAnswer | undefined = claims?.[index];
       const freeSlot = (): void => slots.release(1);
       const ticket = claim?.kind === 'ours' ? claim.ticket : undefined;

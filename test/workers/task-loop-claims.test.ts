@@ -35,6 +35,21 @@ describe('a task whose claim', () => {
     await until(() => loop.ledger.released.includes(taskId));
   });
 
+  it('cannot be written under a name that was declared dead is left to those who look for it', async () => {
+    await using loop = noting();
+    loop.ledger.on.claim = () => {
+      loop.ledger.incarnation = 'tests/2';
+      throw new Error('tests/1 was declared dead');
+    };
+    stub.add(QUEUE);
+    await until(() => loop.lostPolls.length === 1);
+    loop.ledger.on = {};
+    expect(loop.lostPolls).toEqual(['tests/1']);
+    expect([stub.updates, loop.ran]).toEqual([[], []]);
+    // Its slot is free: only the next poll may hold one.
+    await until(() => loop.slots.used <= 1);
+  });
+
   it('is another’s is left to it, and what the poll brought is looked for', async () => {
     await using loop = noting();
     loop.ledger.on.claim = () => ({ kind: 'taken' });

@@ -5,6 +5,7 @@ import { createMetrics, type Gauges } from '../../../src/telemetry/metrics.ts';
 import { type Conductor, createConductor } from '../../../src/workers/conductor/conductor.ts';
 import { type PolledTask, readPolledTask } from '../../../src/workers/conductor/polled-task.ts';
 import { createConductorSession } from '../../../src/workers/conductor/session.ts';
+import type { Ledger } from '../../../src/workers/ledger/ledger.ts';
 import { createSlots } from '../../../src/workers/slots.ts';
 import { createTaskLoop } from '../../../src/workers/task-loop.ts';
 import type { TaskHandler } from '../../../src/workers/tasks/llm-task.ts';
@@ -82,6 +83,8 @@ export function startLoop(
     readonly queues?: readonly string[];
     readonly handler?: TaskHandler;
     readonly domain?: string;
+    /** In place of the one that a test can look into. */
+    readonly realLedger?: Ledger;
   },
 ) {
   const { conductor, close, captured } = connect(stub);
@@ -105,7 +108,7 @@ export function startLoop(
     domain: options.domain,
     conductor,
     slots,
-    ledger,
+    ledger: options.realLedger ?? ledger,
     lanes: { room: () => Number.POSITIVE_INFINITY, untilRoom: async () => undefined },
     onPollLost: (incarnation) => void lostPolls.push(incarnation),
     onTask: () => undefined,
