@@ -34,9 +34,16 @@ export interface Arrival {
   readonly freeSlot: () => void;
 }
 
+/** A task that runs here, and under which name it was polled. */
+export interface Run {
+  readonly incarnation: string;
+  /** Its `pollCount` grows where Conductor hands it out once more meanwhile. */
+  readonly task: PolledTask;
+}
+
 /** The tasks that this worker has, from their poll until Conductor has their outcome, or they are given back. */
 export interface HeldTasks {
-  has(taskId: string): boolean;
+  runOf(taskId: string): Run | undefined;
   readonly size: number;
   run(arrival: Arrival): void;
   /** What has not started its call goes back. */
@@ -54,8 +61,7 @@ export interface HeldTasks {
 /** How long a task stays away whose claim could not be written, in seconds: Redis is away. */
 const UNCLAIMED_SECONDS = 5;
 
-interface Held {
-  readonly incarnation: string;
+interface Held extends Run {
   readonly waiting: AbortController;
   readonly running: AbortController;
 }
@@ -72,7 +78,7 @@ export function createHeldTasks({ conductor, ledger, backlog, metrics, log }: He
   async function run({ task, incarnation, type, handler, ticket, claimed, freeSlot }: Arrival): Promise<boolean> {
     const startedAt = performance.now();
     const { taskId } = task;
-    const signals: Held = { incarnation, waiting: new AbortController(), running: new AbortController() };
+    const signals: Held = { incarnation, task, waiting: new AbortController(), running: new AbortController() };
     held.set(taskId, signals);
     const giveUp = givingUp.signal;
     const updates = startUpdates(task, {
@@ -135,7 +141,7 @@ export function createHeldTasks({ conductor, ledger, backlog, metrics, log }: He
   }
 
   return {
-    has: (taskId) => held.has(taskId),
+    runOf: (taskId) => held.get(taskId),
     get size() {
       return runs.size;
     },

@@ -98,9 +98,10 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       pace.observe({ asked: count, came: polled.length, waitMs, tookMs: performance.now() - startedAt });
       if (polled.length > 0) busy.add(queue);
       else busy.delete(queue);
-      const tasks = readTasks(polled, queue);
+      const { tasks, again } = readTasks(polled, queue);
       slots.release(count - tasks.length);
       if (tasks.length > 0) await take(tasks, incarnation, served);
+      for (const task of again) await takeAgain(task, incarnation);
       // A queue that is empty holds the poll; what answers at once with nothing would be asked without pause.
       if (polled.length === 0 && performance.now() - startedAt < waitMs / 2) await idle.wait(stopping.signal);
       else idle.reset();
@@ -113,15 +114,32 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
     return Math.min(share, backlog.room(), lanes.room());
   }
 
-  function readTasks(polled: readonly unknown[], queue: string): PolledTask[] {
-    const tasks = polled.map(readPolledTask).filter((task) => task !== undefined);
-    if (tasks.length < polled.length) log.error({ queue }, 'Conductor sent something that is no task');
-    return tasks.filter(({ taskId }, index) => {
-      // Conductor's queues may deliver twice; a second run would write over the first.
-      const isTwice = held.has(taskId) || tasks.findIndex((other) => other.taskId === taskId) < index;
+  /** `again`: what runs here already, or came twice. Conductor's queues may deliver twice, and a second run would write over the first. */
+  function readTasks(polled: readonly unknown[], queue: string): Record<'tasks' | 'again', PolledTask[]> {
+    const read = polled.map(readPolledTask).filter((task) => task !== undefined);
+    if (read.length < polled.length) log.error({ queue }, 'Conductor sent something that is no task');
+    const [tasks, again]: [PolledTask[], PolledTask[]] = [[], []];
+    for (const task of read) {
+      const { taskId } = task;
+      const isTwice = held.runOf(taskId) !== undefined || tasks.some((other) => other.taskId === taskId);
       if (isTwice) log.warn({ taskId }, 'Conductor sent a task that is held already');
-      return !isTwice;
-    });
+      (isTwice ? again : tasks).push(task);
+    }
+    return { tasks, again };
+  }
+
+  /**
+   * The run goes on as the later poll's, and under its claim. Where the run is of a name that is dead, nothing it sends
+   * but an answer goes out, and somebody else must see to the later poll: it is left for those who look for lost tasks.
+   */
+  async function takeAgain(task: PolledTask, incarnation: string): Promise<void> {
+    const run = held.runOf(task.taskId);
+    if (run !== undefined && run.task.pollCount >= task.pollCount) return;
+    if (run?.incarnation !== incarnation) return parts.onPollLost(incarnation);
+    // Before anything is awaited: what the run sends from now on needs the claim that is written next.
+    run.task.pollCount = task.pollCount;
+    const [claim] = await ledger.claim(incarnation, [task]).catch(() => []);
+    if (claim?.kind !== 'ours') parts.onPollLost(incarnation);
   }
 
   /** Every task is claimed before it is run, so that nobody gives it back under us and somebody does when we die. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ServiceError } from '../../src/errors.ts';
 import { startLoop, until } from './support/harness.ts';
 import { type StubConductor, startStubConductor } from './support/stub-conductor.ts';
 
@@ -70,5 +71,57 @@ describe('a task whose claim', () => {
     await until(() => stub.tasks.get(taskId)?.status === 'COMPLETED');
     expect(loop.ran).toEqual([taskId]);
     expect(loop.ledger.forced).toMatchObject([{ taskId, pollCount: 1 }]);
+  });
+});
+
+describe('a task that is handed out once more while it runs', () => {
+  /** Runs one task until `end`, then fails it. */
+  async function running() {
+    const taskId = stub.add(QUEUE);
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    let runs = 0;
+    const loop = startLoop(stub, {
+      async handler() {
+        runs += 1;
+        await ended;
+        return { kind: 'fail', error: new ServiceError('BEDROCK_UNAVAILABLE', 'away') };
+      },
+    });
+    await until(() => runs === 1);
+    return Object.assign(loop, { taskId, end, runs: () => runs });
+  }
+
+  it('goes on as the later poll’s, whose claim its outcome then needs', async () => {
+    await using loop = await running();
+    stub.queueAgain(QUEUE, loop.taskId);
+    await until(() => loop.ledger.claimed.length === 2);
+    expect(loop.ledger.claimed[1]).toMatchObject({ taskId: loop.taskId, pollCount: 2 });
+    loop.ledger.on.stillOurs = ({ pollCount }) => pollCount === 2;
+    loop.end();
+    await until(() => stub.tasks.get(loop.taskId)?.status === 'FAILED');
+    expect([loop.runs(), loop.lostPolls]).toEqual([1, []]);
+  });
+
+  it('by another’s give-back, since its run is of a dead name, is looked for: the run’s failure says nothing', async () => {
+    await using loop = await running();
+    loop.ledger.incarnation = 'tests/2';
+    loop.ledger.on.stillOurs = () => false;
+    // A poll that was opened under the old name may still be open.
+    await until(() => stub.polls.at(-1)?.workerId === 'tests/2');
+    stub.queueAgain(QUEUE, loop.taskId);
+    await until(() => loop.lostPolls.length === 1);
+    expect(loop.lostPolls).toEqual(['tests/2']);
+    loop.end();
+    await until(() => loop.slots.used <= 1);
+    expect([loop.runs(), stub.updates]).toEqual([1, []]);
+  });
+
+  it('is looked for where the later poll is another’s by the ledger', async () => {
+    await using loop = await running();
+    loop.ledger.on.claim = () => ({ kind: 'taken' });
+    stub.queueAgain(QUEUE, loop.taskId);
+    await until(() => loop.lostPolls.length === 1);
+    expect(loop.runs()).toBe(1);
+    loop.end();
   });
 });
