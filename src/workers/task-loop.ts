@@ -55,6 +55,8 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   const stopping = new AbortController();
   /** Loops that poll, and tasks whose owner is being settled. */
   const loops = new Set<Promise<void>>();
+  /** Polls that are open, by their queue, and tasks whose owner is being settled, by their id: under which name. */
+  const unsettled = new Map<string, string>();
   const answered = new Map<string, boolean>();
   /** Types whose last poll brought tasks. */
   const busy = new Set<string>();
@@ -78,9 +80,11 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       const startedAt = performance.now();
       const { incarnation } = ledger;
       let polled: unknown[];
+      unsettled.set(queue, incarnation);
       try {
         polled = await conductor.poll({ queue, count, waitMs, workerId: incarnation, domain: parts.domain });
       } catch (error) {
+        unsettled.delete(queue);
         slots.release(count);
         busy.delete(queue);
         pace.failed();
@@ -102,6 +106,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       slots.release(count - tasks.length);
       if (tasks.length > 0) await take(tasks, incarnation, served);
       for (const task of again) await takeAgain(task, incarnation);
+      unsettled.delete(queue);
       // A queue that is empty holds the poll; what answers at once with nothing would be asked without pause.
       if (polled.length === 0 && performance.now() - startedAt < waitMs / 2) await idle.wait(stopping.signal);
       else idle.reset();
@@ -181,6 +186,7 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
   /** The ledger says that somebody else has it. Conductor knows who polled last: where it was us, the task is ours. */
   async function settleDispute(task: PolledTask, incarnation: string, run: () => void): Promise<void> {
     const { taskId } = task;
+    unsettled.set(taskId, incarnation);
     try {
       const state = await conductor.taskState(taskId);
       const isOurs =
@@ -191,6 +197,8 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
       log.warn({ taskId, reason: messageOf(error) }, 'A task that came is claimed by another worker, and left to it');
       parts.onPollLost(incarnation);
       throw error;
+    } finally {
+      unsettled.delete(taskId);
     }
     run();
   }
@@ -223,6 +231,8 @@ export function createTaskLoop(parts: TaskLoopParts): TaskLoop {
         const handedOver = await Promise.race([ended, mustEnd.promise]);
         if (handedOver === undefined) {
           log.error({ tasksHeld: held.size }, 'Conductor does not answer: what is held is left to whoever takes over');
+          // An open poll may yet be answered with tasks, to nobody.
+          for (const incarnation of new Set(unsettled.values())) parts.onPollLost(incarnation);
         }
         return handedOver ?? false;
       } finally {

@@ -243,7 +243,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     state = 'draining';
     const handedOver = await loop.stop(config.tasks.drainTimeoutMs);
     lanes.stop();
-    pollLosses.stop();
+    // On record before this worker leaves: nobody misses one who has left.
+    await pollLosses.stop();
     // What is being rescued is taken over by the next.
     rescuing.abort(new Error('the worker is stopping'));
     await Promise.all([sleepers.settled(), rescued(), sweep.stop(), foundNames?.stop()]);

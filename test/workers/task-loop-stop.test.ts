@@ -127,4 +127,21 @@ describe('a stop', () => {
     expect(statusOf(taskId)).toBe('SCHEDULED');
     expect(loop.ledger.forced).toHaveLength(1);
   });
+
+  it('that must end while a poll is open has it looked for what the poll may yet bring', async () => {
+    stub.on.poll = ({ queue }) => (queue === A ? { hang: true } : undefined);
+    await using loop = startLoop(stub, { queues: [A, 'another'] });
+    await until(() => new Set(stub.polls.map(({ queue }) => queue)).size === 2);
+    expect(await loop.stop(0)).toBe(false);
+    expect(loop.lostPolls).toEqual(['tests/1']);
+  }, 15_000);
+
+  it('that must end while Conductor takes no outcome looks for nothing', async () => {
+    const taskId = stub.add(A);
+    stub.on.update = () => ({ hang: true });
+    await using loop = startLoop(stub, {});
+    await until(() => stub.updates.length === 1);
+    expect(await loop.stop(0)).toBe(false);
+    expect([statusOf(taskId), loop.lostPolls]).toEqual(['IN_PROGRESS', []]);
+  }, 15_000);
 });
