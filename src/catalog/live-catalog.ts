@@ -9,6 +9,10 @@ import { followChanges } from './tracking.ts';
 
 /** Where tracking is not to be had (Cluster, a proxy, Redis before 6) everything is read again this often. */
 const POLL_INTERVAL_MS = 1_000;
+/** What was polled counts as current for so long after its reading began: as long as silence is borne where Redis tells. */
+const POLL_HOLDS_MS = 3_000;
+/** A reading that fails after so long was refused by nobody: it was not answered. */
+const MUTE_AFTER_MS = 1_000;
 /**
  * Redis tells of one transaction by a message for each tracked prefix. What is told while a read is under way is read,
  * too, before anybody sees the new snapshot, so that a transaction is seen whole; under a storm of changes, this often.
@@ -51,6 +55,8 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   /** Counts how often changes may have gone unheard: a read that began before the last time proves nothing. */
   let deafness = 0;
   let staleSince: number | undefined = performance.now();
+  /** When the last reading of everything began that came to its end. */
+  let currentAsOf = Number.NEGATIVE_INFINITY;
   let working: Promise<void> | undefined;
   const retry = interruptibleWait();
   const listeners: ((snapshot: Snapshot) => void)[] = [];
@@ -89,11 +95,19 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   }
 
   function poll(): void {
-    listening = true;
     polling = true;
-    redis.on('close', goneDeaf);
-    redis.on('ready', readEverything);
-    readEverything();
+    redis.on('close', () => {
+      listening = false;
+      goneDeaf();
+    });
+    redis.on('ready', onReady);
+    if (redis.status === 'ready') onReady();
+
+    // A Cluster has no nodes before, and would show none of the keys that are searched for.
+    function onReady(): void {
+      listening = true;
+      readEverything();
+    }
   }
 
   function goneDeaf(): void {
@@ -115,6 +129,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   async function readUntilCurrent(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
     while (!stopped && listening && (everything || dirty.size > 0)) {
+      const beganAt = performance.now();
       try {
         await readOnce();
         retryMs = FIRST_RETRY_MS;
@@ -122,6 +137,9 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
         everything = true;
         goneDeaf();
         log.warn({ reason: messageOf(error) }, 'The catalog cannot be read from Redis; trying again');
+        // Nothing else notices a connection that is open and carries nothing, where no canary is heard.
+        const isMute = polling && redis.status === 'ready' && performance.now() - beganAt > MUTE_AFTER_MS;
+        if (isMute) redis.disconnect(true);
         await retry.wait(retryMs * (0.5 + Math.random() / 2));
         retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS);
       }
@@ -132,6 +150,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     const all = everything;
     everything = false;
     const deafAtFirst = deafness;
+    const beganAt = performance.now();
     let keys = new Set(dirty);
     // Before anything is awaited: what is told from now on is read afterwards.
     dirty.clear();
@@ -148,6 +167,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     if (changed) snapshot = new Snapshot(parts);
     if (all && listening && deafness === deafAtFirst) {
       staleSince = undefined;
+      currentAsOf = beganAt;
       if (!loaded) log.info({ integrations: snapshot.parts.tables.integrations.size }, 'The catalog is loaded');
       loaded = true;
     }
@@ -158,7 +178,12 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
 
   return {
     current: () => snapshot,
-    staleForMs: () => (staleSince === undefined ? undefined : performance.now() - staleSince),
+    staleForMs() {
+      const now = performance.now();
+      if (staleSince !== undefined) return now - staleSince;
+      const overdueMs = polling ? now - currentAsOf - POLL_HOLDS_MS : 0;
+      return overdueMs > 0 ? overdueMs : undefined;
+    },
     loaded: () => loaded,
     onChange: (listener) => void listeners.push(listener),
     start() {

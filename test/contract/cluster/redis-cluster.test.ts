@@ -1,7 +1,7 @@
 import { type Cluster, Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../devservers/ports.ts';
-import { startRedis } from '../../../devservers/redis-server.ts';
+import type { Server } from '../../../devservers/server.ts';
 import { createLedgerStore, type LedgerStore } from '../../../src/cluster/ledger-store.ts';
 import { parseConfig } from '../../../src/config.ts';
 import { openConnection, RUNTIME_CONNECTION } from '../../../src/redis/connect.ts';
@@ -12,22 +12,18 @@ import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { startStubConductor } from '../../workers/support/stub-conductor.ts';
 import { heldBy, poll } from '../support/ledger.ts';
 import { capturedLog, INTEGRATION, until } from '../support/live-catalog.ts';
+import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 
-/** A cluster of one node, behind a proxy: it refuses keys of different slots in one script as any other does. */
-let server: Awaited<ReturnType<typeof startRedis>>;
+/** Behind a proxy, which is all that its clients are told of. */
+let server: Server;
 let proxy: TcpProxy;
 let node: Redis;
 const opened: (Cluster | Redis)[] = [];
 beforeAll(async () => {
   const port = await freePort();
   proxy = await startTcpProxy({ host: '127.0.0.1', port });
-  // The usual bus port, 10,000 above, may not exist; and a node that never met another does not know its address.
-  const bus = ['--cluster-port', String(await freePort()), '--cluster-announce-ip', '127.0.0.1'];
-  const announced = ['--cluster-announce-port', String(proxy.port)];
-  server = await startRedis({ port, args: ['--cluster-enabled', 'yes', ...bus, ...announced] });
+  server = await startOneNodeCluster({ port, announcedPort: proxy.port });
   node = new Redis(server.url);
-  await node.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await until(async () => String(await node.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), 10_000);
 });
 afterEach(async () => {
   await proxy.mend();
