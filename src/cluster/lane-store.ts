@@ -100,6 +100,9 @@ export function createLaneStore(parts: LaneStoreParts): LaneStore {
       refuseWhenStopped();
       return await tickets.takeSleepers(lane, wanted);
     },
+    leaveAsleep(lane, woken) {
+      if (stopped === undefined) tickets.leaveAsleep(lane, woken);
+    },
     start() {
       if (timers.length > 0 || stopped !== undefined) return;
       // 4 s of 15: three renewals may fail before a lease lapses.

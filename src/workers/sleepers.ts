@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
 import type { LaneCluster, Sleeper } from '../integrations/lanes/lane-cluster.ts';
@@ -7,25 +8,34 @@ import { sleepAtLeast } from './conductor/poll-timeout.ts';
 
 /** Sleepers are due in more than four seconds: a call that takes longer than this could meet their own return. */
 const ANSWER_MS = 2_000;
+/** To call back is to help: it must not keep a Conductor busy that is slow. */
+const CALLS_AT_ONCE = 8;
+/** Beyond this many, sleepers are left to be taken again: a Conductor that is away must not be called for all of them. */
+const CALLS_AT_MOST = 64;
 
 /** Calls tasks back that sleep in Conductor's queue although their lane has room. */
 export interface SleeperCalls {
   wake(lane: string, sleeper: Sleeper): void;
   /** Resolves when no call is open. */
   settled(): Promise<void>;
+  /** The same, but calls that have not begun are not made. */
+  stop(): Promise<void>;
 }
 
 /** A task asleep with a callback of minutes that is sent IN_PROGRESS with one second is polled again at once. */
 export function createSleeperCalls(parts: {
   readonly conductor: Pick<Conductor, 'taskState' | 'update'>;
-  readonly cluster: Pick<LaneCluster, 'forget'>;
+  readonly cluster: Pick<LaneCluster, 'forget' | 'leaveAsleep'>;
   readonly incarnation: () => string;
   readonly log: Logger;
 }): SleeperCalls {
   const { conductor, cluster, incarnation, log } = parts;
   const open = new Set<Promise<void>>();
+  const limit = pLimit(CALLS_AT_ONCE);
+  let stopped = false;
 
   async function call(lane: string, sleeper: Sleeper): Promise<void> {
+    if (stopped) return cluster.leaveAsleep(lane, [sleeper]);
     const { taskId, pollCount } = sleeper;
     const within = AbortSignal.timeout(ANSWER_MS);
     try {
@@ -40,20 +50,25 @@ export function createSleeperCalls(parts: {
       const back = { kind: 'give-back', afterSeconds: 1 } as const;
       await conductor.update(toTaskResult(sleeper, incarnation(), back), ANSWER_MS, within);
     } catch (error) {
-      log.debug(
-        { taskId, reason: messageOf(error) },
-        'A task that sleeps could not be called back: it comes by itself',
-      );
+      cluster.leaveAsleep(lane, [sleeper]);
+      log.debug({ taskId, reason: messageOf(error) }, 'A task that sleeps could not be called back');
     }
+  }
+
+  async function settled(): Promise<void> {
+    await Promise.all(open);
   }
 
   return {
     wake(lane, sleeper) {
-      const calling = call(lane, sleeper).finally(() => open.delete(calling));
+      if (stopped || open.size >= CALLS_AT_MOST) return cluster.leaveAsleep(lane, [sleeper]);
+      const calling = limit(() => call(lane, sleeper)).finally(() => open.delete(calling));
       open.add(calling);
     },
-    async settled() {
-      await Promise.all(open);
+    settled,
+    async stop() {
+      stopped = true;
+      await settled();
     },
   };
 }

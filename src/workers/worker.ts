@@ -247,7 +247,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     await pollLosses.stop();
     // What is being rescued is taken over by the next.
     rescuing.abort(new Error('the worker is stopping'));
-    await Promise.all([sleepers.settled(), rescued(), sweep.stop(), foundNames?.stop()]);
+    await Promise.all([sleepers.stop(), rescued(), sweep.stop(), foundNames?.stop()]);
     await Promise.all([laneStore.stop(), ledger.leave()]);
     await Promise.race([denials.flush(), sleep(LAST_WRITES_MS)]);
     // First the connections: a read that waits for a Redis that hangs ends with them.

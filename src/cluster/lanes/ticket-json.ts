@@ -13,7 +13,7 @@ const ticketInRedis = z.object({
 });
 
 /** Undefined where there is none, or none that can be read: the task then waits like one that came for the first time. */
-export function readTicket(text: string | null | undefined): (Ticket & Sleeper) | undefined {
+export function readTicket(text: string | null | undefined): (Ticket & Omit<Sleeper, 'taken'>) | undefined {
   if (text === null || text === undefined) return undefined;
   let value: unknown;
   try {

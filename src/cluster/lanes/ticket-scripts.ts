@@ -85,7 +85,8 @@ return 0
  * Hands out the first sleepers that are due in more than 4 s, so many that with those due sooner there are as many as
  * wanted. They count as due in 2 s from then on, so nobody else takes them. What should be back for a second counts no
  * longer as coming: its workflow may be over.
- * KEYS: tickets, due. ARGV: wanted. Answers: how many still sleep in the lane, then task ids.
+ * KEYS: tickets, due. ARGV: wanted. Answers: how many still sleep in the lane, when those taken count as due, then of each
+ * its task id and when it was due.
  */
 export const TAKE_SLEEPERS = laneScript(`${SWEEP}
 local tickets, due = KEYS[1], KEYS[2]
@@ -93,7 +94,7 @@ local now = now_ms()
 sweep(tickets, due, now)
 local soon = redis.call('ZCOUNT', due, now - 1000, now + 4000)
 local missing = tonumber(ARGV[1]) - soon
-local taken = {0}
+local taken = {0, now + 2000}
 local from = 0
 while missing > 0 do
   local page = redis.call('ZRANGE', tickets, from, from + 99)
@@ -107,12 +108,26 @@ while missing > 0 do
     elseif missing > 0 and tonumber(when) > now + 4000 then
       redis.call('ZADD', due, now + 2000, task)
       table.insert(taken, task)
+      table.insert(taken, when)
       missing = missing - 1
     end
   end
 end
 taken[1] = sleeping(due, now)
 return taken
+`);
+
+/**
+ * Puts back when tasks are due that were taken and could not be called; one that has been put off since is left alone.
+ * KEYS: due. ARGV: of each: task id, when it counts as due since it was taken, when it was due.
+ */
+export const LEAVE_ASLEEP = laneScript(`
+for i = 1, #ARGV, 3 do
+  if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or '') == tonumber(ARGV[i + 1]) then
+    redis.call('ZADD', KEYS[1], ARGV[i + 2], ARGV[i])
+  end
+end
+return 0
 `);
 
 /**

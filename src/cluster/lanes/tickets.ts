@@ -3,7 +3,7 @@ import type { Deferral, DeferralRequest, Sleeper } from '../../integrations/lane
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Background } from './background.ts';
 import { readTicket } from './ticket-json.ts';
-import { DEFER, FORGET, SURVEY, TAKE_SLEEPERS } from './ticket-scripts.ts';
+import { DEFER, FORGET, LEAVE_ASLEEP, SURVEY, TAKE_SLEEPERS } from './ticket-scripts.ts';
 
 export interface TicketsParts {
   readonly redis: Redis | Cluster;
@@ -16,6 +16,7 @@ export interface Tickets {
   forget(ticket: { readonly lane: string; readonly taskId: string }): void;
   sleeping(): ReadonlyMap<string, number>;
   takeSleepers(lane: string, wanted: number): Promise<readonly Sleeper[]>;
+  leaveAsleep(lane: string, sleepers: readonly Pick<Sleeper, 'taskId' | 'taken'>[]): void;
   /** Sends what is to be forgotten. */
   flush(): void;
   /** Counts anew who sleeps in every lane. */
@@ -59,6 +60,11 @@ export function createTickets({ redis, names, background }: TicketsParts): Ticke
     }
   }
 
+  function leaveAsleep(lane: string, sleepers: readonly Pick<Sleeper, 'taskId' | 'taken'>[]): void {
+    const args = sleepers.flatMap(({ taskId, taken }) => [taskId, taken.countedAt, taken.dueAt]);
+    background.run(() => LEAVE_ASLEEP.run(redis, [names.lane(lane).due], args));
+  }
+
   return {
     async defer(request) {
       const { lane, taskId } = request;
@@ -93,20 +99,29 @@ export function createTickets({ redis, names, background }: TicketsParts): Ticke
       // Those that have just started sleep no more.
       flush();
       const { tickets, due } = names.lane(lane);
-      const [sleeping, ...taskIds] = (await TAKE_SLEEPERS.run(redis, [tickets, due], [wanted])) as [
+      const [sleeping, countedAt, ...found] = (await TAKE_SLEEPERS.run(redis, [tickets, due], [wanted])) as [
+        number,
         number,
         ...string[],
       ];
       count(lane, sleeping);
-      if (taskIds.length === 0) return [];
-      const taken = (await redis.mget(taskIds.map(names.ledger.ticket))).map(readTicket);
-      return taken.flatMap((ticket) => {
+      const taken = found.flatMap((taskId, index) =>
+        index % 2 === 0 ? [{ taskId, taken: { countedAt, dueAt: Number(found[index + 1]) } }] : [],
+      );
+      if (taken.length === 0) return [];
+      const texts = await redis.mget(taken.map(({ taskId }) => names.ledger.ticket(taskId))).catch((error: unknown) => {
+        leaveAsleep(lane, taken);
+        throw error;
+      });
+      return taken.flatMap((one, index) => {
+        const ticket = readTicket(texts[index]);
         // Gone, unreadable, or by now in another lane.
         if (ticket?.lane !== lane) return [];
-        const { taskId, workflowInstanceId, pollCount } = ticket;
-        return [{ taskId, workflowInstanceId, pollCount }];
+        const { workflowInstanceId, pollCount } = ticket;
+        return [{ ...one, workflowInstanceId, pollCount }];
       });
     },
+    leaveAsleep,
     flush,
     async refresh() {
       const lanes = await redis.smembers(names.waiting);

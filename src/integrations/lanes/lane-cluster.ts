@@ -81,6 +81,8 @@ export interface Sleeper {
   readonly taskId: string;
   readonly workflowInstanceId: string;
   readonly pollCount: number;
+  /** By Redis' clock: when it comes back by itself, and when it counts as due since it was handed out. */
+  readonly taken: { readonly dueAt: number; readonly countedAt: number };
 }
 
 export interface LaneCluster {
@@ -136,4 +138,6 @@ export interface LaneCluster {
    * `wanted`; each is handed out once, to be woken with a callback of one second.
    */
   takeSleepers(lane: string, wanted: number): Promise<readonly Sleeper[]>;
+  /** They could not be woken, and may be handed out again; in the background. */
+  leaveAsleep(lane: string, sleepers: readonly Sleeper[]): void;
 }

@@ -177,9 +177,37 @@ describe('sleepers', () => {
     const taken = answers.flat().map(({ taskId }) => taskId);
     // What one has taken is due soon, and comes off what the next one wants.
     expect(taken).toEqual(Array.from({ length: 30 }, (_, n) => `t${249 - n}`));
-    expect(answers.flat()[0]).toEqual({ taskId: 't249', workflowInstanceId: 'workflow of t249', pollCount: 1 });
+    expect(answers.flat()[0]).toMatchObject({ taskId: 't249', workflowInstanceId: 'workflow of t249', pollCount: 1 });
     expect(await workers[0]?.store.takeSleepers(LANE, 30)).toEqual([]);
     expect(await workers[0]?.store.takeSleepers(LANE, 150)).toHaveLength(120);
+  });
+
+  it('that could not be called are due when they were, and are handed out again', async () => {
+    const { store } = await world.worker();
+    for (const [order, taskId] of ['a', 'b'].entries()) await store.defer(waiting(taskId, order, { ahead: 5 }));
+    const due = () => world.other.zrange(world.names.lane(LANE).due, '0', '-1', 'WITHSCORES');
+    const before = await due();
+    const taken = await store.takeSleepers(LANE, 2);
+    expect(taken.map(({ taskId }) => taskId)).toEqual(['a', 'b']);
+    expect(await due()).not.toEqual(before);
+    store.leaveAsleep(LANE, taken);
+    await until(async () => JSON.stringify(await due()) === JSON.stringify(before));
+    expect((await store.takeSleepers(LANE, 2)).map(({ taskId }) => taskId)).toEqual(['a', 'b']);
+  });
+
+  it('that were put off again, or are gone, before they could be called stay as they are', async () => {
+    const { store } = await world.worker();
+    for (const [order, taskId] of ['a', 'b'].entries()) await store.defer(waiting(taskId, order, { ahead: 5 }));
+    const taken = await store.takeSleepers(LANE, 2);
+    await store.defer(waiting('a', 0, { pollCount: 2 }));
+    store.forget({ lane: LANE, taskId: 'b' });
+    const due = async () => Number(await world.other.zscore(world.names.lane(LANE).due, 'a'));
+    const before = await due();
+    await until(async () => (await tickets()).length === 1);
+    store.leaveAsleep(LANE, taken);
+    await store.stop();
+    expect([await due(), await tickets()]).toEqual([before, ['a']]);
+    expect(await world.other.zscore(world.names.lane(LANE).due, 'b')).toBeNull();
   });
 
   it('that come back soon by themselves are not woken, nor is anybody in their place', async () => {

@@ -65,6 +65,7 @@ export function soloLanes(options: SoloOptions = {}) {
       wantedSleepers.push(wanted);
       return [];
     },
+    leaveAsleep: () => undefined,
   };
   const lanes = createLanes({
     cluster,
