@@ -30,8 +30,11 @@ export class CredentialsRefused extends Error {
 }
 
 export interface BedrockClient {
-  /** Waits for credentials, so that what follows can be decided when the call really starts. Rejects as `send` does. */
-  ready(place: CallPlace, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Waits for credentials, others than those `refused`, so that what follows can be decided when the call really starts.
+   * Rejects as `send` does, but for a refusal that stands: that is for `send` to say.
+   */
+  ready(place: CallPlace, timeoutMs: number, signal: AbortSignal, refused?: CredentialsRefused): Promise<void>;
   /**
    * One attempt, signed. Rejects with a ServiceError, with CredentialsRefused where `refused` was not given and another
    * attempt may do better, or with the signal's reason when it was aborted.
@@ -64,10 +67,11 @@ export function createBedrockClient(region: string, credentials: CredentialsSour
   }
 
   return {
-    async ready(place, timeoutMs, signal) {
+    async ready(place, timeoutMs, signal, refused) {
       const late = (): Error => new ServiceError('MODEL_TIMEOUT', tooLate(place, timeoutMs));
       try {
-        await inTimeOrAborted(credentials.get(), timeoutMs, late, signal);
+        const wanted = refused === undefined ? credentials.get() : credentials.renew(refused.used);
+        await inTimeOrAborted(wanted, timeoutMs, late, signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         throw asServiceError(error, place);

@@ -52,20 +52,26 @@ export interface DispatchParts {
 }
 
 /**
- * One turn, for one task or several that share the request. First the credentials, which may take long; then everybody's
- * right, by the records of now, so that one revoked while a task waited stops it; then the lease, and the call.
+ * One turn, for one task or several that share the request. First the credentials, by the records of now, which may take
+ * long; then everybody's right, so that one revoked while a task waited stops it; then the lease, and the call.
  */
 export async function dispatch(
   attempts: readonly LlmAttempt[],
   turn: Turn,
   parts: DispatchParts,
 ): Promise<readonly Part<LlmResult>[]> {
-  const [head] = attempts;
-  if (head === undefined) return [];
+  const [head, ...others] = attempts;
+  if (head === undefined) {
+    turn.settle(0);
+    return [];
+  }
+  const unfit = decideAgain(head, parts);
+  if (unfit !== undefined) return [unfit, ...(await dispatch(others, turn, parts))];
   const { integration, model, configuration, timeoutMs } = head.prepared.model;
   return await parts.clients.withClient(integration, configuration, async (client) => {
     try {
-      await client.ready({ integration, model }, timeoutMs, head.running);
+      const refused = attempts.find((attempt) => attempt.refused !== undefined)?.refused;
+      await client.ready({ integration, model }, timeoutMs, head.running, refused);
     } catch (error) {
       if (!head.running.aborted) throw error;
       // The end of the one that leads is not the others'.
@@ -73,20 +79,20 @@ export async function dispatch(
         running.aborted ? { kind: 'failed', error: running.reason } : { kind: 'again' },
       );
     }
-    const refusals = attempts.map((attempt) => decideAgain(attempt, configuration, parts));
-    const [first, ...others] = attempts.filter((_, index) => refusals[index] === undefined);
+    const refusals = attempts.map((attempt) => decideAgain(attempt, parts, configuration));
+    const [first, ...more] = attempts.filter((_, index) => refusals[index] === undefined);
     if (first === undefined) turn.settle(0);
-    const answers = first === undefined ? [] : await ask(client, [first, ...others], turn, parts.metrics);
+    const answers = first === undefined ? [] : await ask(client, [first, ...more], turn, parts.metrics);
     const rest = answers.values();
     return refusals.map((refusal) => refusal ?? rest.next().value ?? { kind: 'again' });
   });
 }
 
-/** Undefined: it may go, in this request and with this client. */
+/** Undefined: it may go, in this request and with the client of this configuration, where there is one already. */
 function decideAgain(
   attempt: LlmAttempt,
-  configuration: IntegrationConfiguration,
   { catalog, mayDecide }: DispatchParts,
+  configuration?: IntegrationConfiguration,
 ): Part<LlmResult> | undefined {
   const before = attempt.prepared;
   try {
@@ -98,10 +104,11 @@ function decideAgain(
   }
   const { lane, model, plan } = attempt.prepared;
   // Compared for one that is as it was decided, too: the client is of the one that leads, which may be of older records.
-  const fits =
-    lane === before.lane &&
-    (model.configuration === configuration || JSON.stringify(model.configuration) === JSON.stringify(configuration)) &&
-    plan.shared?.key === before.plan.shared?.key;
+  const isOfClient =
+    configuration === undefined ||
+    model.configuration === configuration ||
+    JSON.stringify(model.configuration) === JSON.stringify(configuration);
+  const fits = lane === before.lane && isOfClient && plan.shared?.key === before.plan.shared?.key;
   return fits ? undefined : { kind: 'failed', error: new BelongsElsewhere() };
 }
 

@@ -182,6 +182,21 @@ describe('a call that AWS refuses', () => {
     },
   );
 
+  it('has others fetched before it is decided whether it is made again', async () => {
+    const credentials = credentialsOf(
+      { accessKeyId: 'AKIAUNKNOWN000000000', secretAccessKey: 'x' },
+      INTEGRATION_CREDENTIALS,
+    );
+    const client = clientWith(credentials);
+    const refused = await endOf(client.send(request()));
+    if (!(refused instanceof CredentialsRefused)) throw refused;
+    const { place, signal } = request();
+    await client.ready(place, 1_000, signal, refused);
+    expect(credentials.renew).toHaveBeenCalledWith(refused.used);
+    expect(calls()).toHaveLength(1);
+    expect(await client.send(request({ refused }))).toHaveProperty('body');
+  });
+
   it('is not made again where there are no other credentials', async () => {
     simulator.setFault(MODEL, { name: 'AccessDeniedException', message: 'no access' });
     await expect(sendTwice(clientWith(), request())).rejects.toMatchObject({

@@ -3,6 +3,7 @@
 import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';
+import type { CredentialsRefused } from '../../../src/integrations/bedrock/client.ts';
 import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
 import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
@@ -102,8 +103,11 @@ export interface HandlerOptions {
   readonly world?: World;
   readonly mode?: AccessMode;
   readonly sources?: readonly SubjectSource[];
-  /** While credentials are fetched. */
-  readonly ready?: (signal: AbortSignal) => void | Promise<void>;
+  /** While credentials are fetched: for a client of this configuration, others than those that were refused. */
+  readonly ready?: (
+    signal: AbortSignal,
+    wanted: { readonly configuration: IntegrationConfiguration; readonly refused: CredentialsRefused | undefined },
+  ) => void | Promise<void>;
   readonly answer?: (sent: Sent, signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
 }
 
@@ -139,7 +143,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
             clientsUsed.push(configuration);
             return (options.answer ?? (() => TEXT_ANSWER))(one, signal);
           },
-          ready: async (_place, _timeoutMs, signal) => options.ready?.(signal),
+          ready: async (_place, _timeoutMs, signal, refused) => options.ready?.(signal, { configuration, refused }),
           close: async () => undefined,
         }),
       keepOnly: () => undefined,

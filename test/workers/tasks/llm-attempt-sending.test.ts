@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, ServiceError } from '../../../src/errors.ts';
+import { CredentialsRefused } from '../../../src/integrations/bedrock/client.ts';
 import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
 import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
 import { until } from '../support/harness.ts';
@@ -113,6 +114,63 @@ describe('a task whose turn has come', () => {
     expect((await ended).kind).toBe('complete');
     expect(sent).toHaveLength(1);
     lanes.stop();
+  });
+});
+
+describe('a task whose integration is changed while it waits', () => {
+  const oneAtOnce = { [`prod:${COMMAND_R}`]: { configuration: { maxConcurrencyPerWorker: 1 } } };
+  const world = { ...WORLD, models: { ...WORLD.models, ...oneAtOnce } };
+
+  it('asks for the credentials of the integration as it is now, though those of before are gone', async () => {
+    const gate = Promise.withResolvers<void>();
+    const regions: string[] = [];
+    const { run, sent, change } = await llmHandler('text', {
+      world,
+      ready(_, { configuration }) {
+        regions.push(configuration.region);
+        if (sent.length > 0 && configuration.region === 'us-east-1') {
+          throw new ServiceError('SECRET_UNAVAILABLE', 'the variable OLD is not set');
+        }
+      },
+      answer: () => gate.promise.then(() => TEXT_ANSWER),
+    });
+    const first = run({ prompt: 'first' });
+    await until(() => sent.length === 1);
+    const second = run({ prompt: 'second' });
+    await sleep(10);
+    const configuration = { connectionType: 'CONDUCTOR_ROLE', region: 'eu-west-1' };
+    await change({
+      ...world,
+      integrations: { ...WORLD.integrations, prod: { type: 'aws_bedrock_cohere', configuration } },
+    });
+    gate.resolve();
+    expect((await Promise.all([first, second])).map(({ kind }) => kind)).toEqual(['complete', 'complete']);
+    expect(regions).toEqual(['us-east-1', 'eu-west-1']);
+  });
+});
+
+describe('a task whose credentials were refused', () => {
+  it('is stopped where its right is revoked while others are fetched', async () => {
+    const renewal = Promise.withResolvers<void>();
+    const used = { accessKeyId: 'AKIAOLD', secretAccessKey: 'x' };
+    const asked: (CredentialsRefused | undefined)[] = [];
+    const { run, sent, change } = await llmHandler('text', {
+      async ready(_, { refused }) {
+        asked.push(refused);
+        if (refused !== undefined) await renewal.promise;
+      },
+      answer: () => {
+        if (sent.length === 1) throw new CredentialsRefused(used, new Error('ExpiredTokenException'));
+        return TEXT_ANSWER;
+      },
+    });
+    const outcome = run({ prompt: 'hello' });
+    await until(() => asked.length === 2);
+    expect(asked[1]?.used).toBe(used);
+    await change({ ...WORLD, grants: { 'USER:app:claims': {} } });
+    renewal.resolve();
+    expect(await outcome).toMatchObject({ kind: 'fail', error: { code: 'PERMISSION_DENIED' } });
+    expect(sent).toHaveLength(1);
   });
 });
 

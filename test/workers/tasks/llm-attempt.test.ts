@@ -63,4 +63,17 @@ describe('tasks that share a request', () => {
     expect(other?.kind).toBe('complete');
     expect(sent.map(textsOf)).toEqual([['first'], ['claim', 'other']]);
   });
+
+  it('go without the one that leads where its right was revoked', async () => {
+    const { sent, change, embed, first, open } = await busy();
+    const waiting = [embed('audit', 'audits_yearly'), embed('claim', 'claims_intake'), embed('other', 'claims_intake')];
+    await sleep(20);
+    await change({ ...TWO_APPLICATIONS, grants: { ...TWO_APPLICATIONS.grants, 'USER:app:audits': {} } });
+    open();
+    await first;
+    const [audit, claim, other] = await Promise.all(waiting);
+    expect(audit).toMatchObject({ kind: 'fail', error: { code: 'PERMISSION_DENIED' } });
+    expect([claim?.kind, other?.kind]).toEqual(['complete', 'complete']);
+    expect(sent.map(textsOf)).toEqual([['first'], ['claim', 'other']]);
+  });
 });
