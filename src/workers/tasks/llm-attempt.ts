@@ -73,6 +73,7 @@ export async function dispatch(
       const refused = attempts.find((attempt) => attempt.refused !== undefined)?.refused;
       await client.ready({ integration, model }, timeoutMs, head.running, refused);
     } catch (error) {
+      turn.settle(0);
       if (!head.running.aborted) throw error;
       // The end of the one that leads is not the others'.
       return attempts.map(({ running }) =>
@@ -118,7 +119,10 @@ async function ask(
   turn: Turn,
   metrics: Metrics,
 ): Promise<readonly Part<LlmResult>[]> {
-  if (!turn.holds()) return group.map(() => ({ kind: 'again' }));
+  if (!turn.holds()) {
+    turn.settle(0);
+    return group.map(() => ({ kind: 'again' }));
+  }
   const { model, plan } = group[0].prepared;
   const place = { integration: model.integration, model: model.model };
   const shared = group.length > 1 ? plan.shared : undefined;

@@ -193,6 +193,28 @@ describe('what a call takes of a limit of tokens', () => {
     expect(await tokensOf(() => ({ ...TEXT_ANSWER, tokens: {} }))).toEqual([undefined]);
   });
 
+  it('is nothing where it was not sent: its credentials could not be had', async () => {
+    const failure = new ServiceError('BEDROCK_UNAVAILABLE', 'STS is away');
+    const { run, released, sent } = await llmHandler('text', { world, ready: () => Promise.reject(failure) });
+    expect(await run({ prompt: 'hello' })).toEqual({ kind: 'fail', error: failure });
+    expect(released.map(({ tokens }) => tokens)).toEqual([0]);
+    expect(sent).toEqual([]);
+  });
+
+  it('is nothing where it was not sent: its turn was over before', async () => {
+    let turns = 0;
+    const tools = await llmHandler('text', {
+      world,
+      ready: () => {
+        turns += 1;
+        tools.laneState.holds = turns > 1;
+      },
+    });
+    expect((await tools.run({ prompt: 'hello' })).kind).toBe('complete');
+    expect(tools.released.map(({ tokens }) => tokens)).toEqual([0, 12]);
+    expect(tools.sent).toHaveLength(1);
+  });
+
   it('is nothing where Bedrock refused it at the door', async () => {
     const refused = (code: ErrorCode) => () => {
       throw new ServiceError(code, 'refused');
