@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createConductorSession } from '../../../src/workers/conductor/session.ts';
 import { registerTaskDefinitions } from '../../../src/workers/conductor/task-definitions.ts';
 import { capturedLog } from '../support/harness.ts';
-import { type StubConductor, startStubConductor, type Treatment } from '../support/stub-conductor.ts';
+import { type StubConductor, startStubConductor } from '../support/stub-conductor.ts';
+import type { Treatment } from '../support/treatment.ts';
 
 const never = new AbortController().signal;
 const SERVED = [{ type: 'LLM_TEXT_COMPLETE', queue: 'my_llm' }] as const;

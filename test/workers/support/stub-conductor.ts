@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Treatment, treat } from './treatment.ts';
 
 export interface StubTask {
   readonly taskId: string;
@@ -27,20 +28,6 @@ export interface Update {
   readonly outputData?: Record<string, unknown> & {
     readonly error?: { readonly code: string; readonly field?: string };
   };
-}
-
-/** What is done with one request beside the usual. */
-export interface Treatment {
-  /** The answer, and what a heartbeat writes, come this much later. */
-  readonly delayMs?: number;
-  /** This status in place of any work. */
-  readonly status?: number;
-  /** The socket is cut. `before`: nothing is done; `amid`: at once, and it is done for all that, later; `after`: once it is done. */
-  readonly cut?: 'before' | 'amid' | 'after';
-  /** The answer, of before, comes when this is settled. */
-  readonly until?: Promise<void>;
-  /** `hang`: never answered. */
-  readonly hang?: boolean;
 }
 
 export interface Poll {
@@ -105,22 +92,6 @@ export async function startStubConductor(): Promise<StubConductor> {
   let made = 0;
   let token: string | undefined;
   let [openWorkflowCalls, mostWorkflowCalls] = [0, 0];
-
-  async function treat(treatment: Treatment | undefined, request: IncomingMessage, work: () => unknown) {
-    if (treatment?.hang === true) return new Promise<never>(() => undefined);
-    if (treatment?.cut === 'before') return void request.socket.destroy();
-    if (treatment?.cut === 'amid') request.socket.destroy();
-    if (treatment?.delayMs !== undefined && treatment.status !== undefined) await sleep(treatment.delayMs);
-    if (treatment?.status !== undefined)
-      return {
-        status: treatment.status,
-        body: treatment.status === 204 ? '' : { message: `stub ${treatment.status}` },
-      };
-    const body = await work();
-    await treatment?.until;
-    if (treatment?.cut !== undefined) return void request.socket.destroy();
-    return { status: 200, body };
-  }
 
   async function poll(queue: string, query: URLSearchParams, request: IncomingMessage) {
     const asked: Poll = {
