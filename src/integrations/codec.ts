@@ -3,6 +3,7 @@
  * of one Bedrock call, and the answer's body back. Calling Bedrock is `bedrock/client.ts`'s; families are in `cohere/`
  * and `converse/`.
  */
+import type { ServiceError } from '../errors.ts';
 
 /** Who can answer a task: what the model's id, or `family` in its record, says. */
 export const FAMILIES = ['command', 'command-r', 'embed-v3', 'embed-v4', 'rerank', 'converse'] as const;
@@ -43,8 +44,8 @@ export interface EmbeddingsRequest {
 }
 
 export interface Embeddings {
-  /** Float vectors, one a text, in the order of the texts. */
-  readonly vectors: readonly (readonly number[])[];
+  /** Float vectors, one a text, in the order of the texts; ANSWER_INVALID in place of one that is none. */
+  readonly vectors: readonly (readonly number[] | ServiceError)[];
   readonly tokens: TokenCounts;
 }
 

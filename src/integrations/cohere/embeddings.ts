@@ -33,7 +33,7 @@ const body = z.object({
 
 /**
  * Reads `embeddings` as `number[][]` or `{float: number[][]}`: both are documented, and v4 may give the second unasked.
- * Throws ANSWER_INVALID unless there are exactly `expected` vectors, none empty, of finite numbers.
+ * Throws ANSWER_INVALID unless there are exactly `expected`; one that is empty, or not of finite numbers, is a fault by itself.
  */
 export function decodeEmbeddings(family: EmbeddingsFamily, answer: BedrockAnswer, expected: number): Embeddings {
   const { embeddings } = readAnswer(family, answer.body, body);
@@ -41,13 +41,12 @@ export function decodeEmbeddings(family: EmbeddingsFamily, answer: BedrockAnswer
   if (vectors.length !== expected) {
     throw answerInvalid(family, `${vectors.length} vectors for ${expected} texts`);
   }
-  for (const [index, vector] of vectors.entries()) {
-    if (!isVector(vector)) {
-      throw answerInvalid(family, `vector ${index + 1} of ${expected} is empty or holds something but finite numbers`);
-    }
-  }
   return {
-    vectors: vectors as number[][],
+    vectors: vectors.map((vector, index) =>
+      isVector(vector)
+        ? vector
+        : answerInvalid(family, `vector ${index + 1} of ${expected} is empty or holds something but finite numbers`),
+    ),
     tokens: givenCounts(answer.tokens.prompt, answer.tokens.completion),
   };
 }

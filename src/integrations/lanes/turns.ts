@@ -1,9 +1,12 @@
 import pLimit from 'p-limit';
-import { ServiceError } from '../../errors.ts';
+import { type ErrorCode, ServiceError } from '../../errors.ts';
 import type { LaneCluster, Lease } from './lane-cluster.ts';
 import type { LaneLimits, LaneUse, Part, Turn } from './lane-use.ts';
 import type { InLine } from './line.ts';
 import type { Pace, RunningCall } from './pace.ts';
+
+/** What Bedrock says of a whole request although one text may be why. */
+const MAY_BE_OF_ONE = ['REQUEST_REFUSED', 'MODEL_FAILED'] as const satisfies readonly ErrorCode[];
 
 /** One task in a lane. */
 export interface Entry extends InLine {
@@ -97,7 +100,7 @@ export function createTurns({
       const part = parts[index] ?? { kind: 'again' };
       if (part.kind === 'done') entry.resolve(part.value);
       else if (part.kind === 'again') stand(entry);
-      else if (isCode(part.error, 'REQUEST_REFUSED') && group.length > 1) refused.push(entry);
+      else if (group.length > 1 && MAY_BE_OF_ONE.some((code) => isCode(part.error, code))) refused.push(entry);
       else if (isCode(part.error, 'THROTTLED')) {
         const now = limits();
         if (!told) cluster.throttled(lane, { ...report, limits: now, perWorker: now.perWorker });
@@ -137,6 +140,6 @@ export function createTurns({
   };
 }
 
-function isCode(error: unknown, code: ServiceError['code']): error is ServiceError {
+function isCode(error: unknown, code: ErrorCode): error is ServiceError {
   return error instanceof ServiceError && error.code === code;
 }

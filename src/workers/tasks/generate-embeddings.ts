@@ -27,7 +27,9 @@ export const generateEmbeddings: LlmTaskKind = {
       estimatedTokens: estimateTokens(text),
       finish(answer) {
         const { vectors, tokens } = codec.decode(answer, 1);
-        return { output: { result: vectors[0] }, tokens };
+        const [result] = vectors;
+        if (result instanceof ServiceError) throw result;
+        return { output: { result }, tokens };
       },
       shared: {
         key: JSON.stringify([model.model, dimensions, inputType]),
@@ -37,10 +39,12 @@ export const generateEmbeddings: LlmTaskKind = {
         split(answer, texts) {
           const { vectors, tokens } = codec.decode(answer, texts.length);
           const shares = tokens.prompt === undefined ? undefined : shareTokens(tokens.prompt, texts);
-          return texts.map((_, index) => ({
-            output: { result: vectors[index], ...(shares === undefined ? {} : { tokensShared: true }) },
-            tokens: shares === undefined ? {} : { prompt: shares[index] },
-          }));
+          return texts.map((_, index) => {
+            const result = vectors[index];
+            const share = shares === undefined ? {} : { prompt: shares[index] };
+            if (result instanceof ServiceError) return { error: result, tokens: share };
+            return { output: { result, ...(shares === undefined ? {} : { tokensShared: true }) }, tokens: share };
+          });
         },
       },
     };

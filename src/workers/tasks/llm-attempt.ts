@@ -7,7 +7,7 @@ import type { IntegrationConfiguration } from '../../integrations/integration.ts
 import type { Part, Turn } from '../../integrations/lanes/lane-use.ts';
 import { type ResolvedModel, withLife } from '../../integrations/resolve.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { LlmPlan, LlmResult } from './llm-plan.ts';
+import type { LlmFault, LlmPlan, LlmResult } from './llm-plan.ts';
 
 /** What was decided about a task, by the records of one moment. */
 export interface Prepared {
@@ -144,7 +144,9 @@ async function ask(
     metrics.tokens(place, prompt, completion);
     // Where Bedrock counted nothing, what was estimated stands.
     if (prompt !== undefined || completion !== undefined) turn.settle((prompt ?? 0) + (completion ?? 0));
-    return results.map((value) => ({ kind: 'done', value }));
+    return results.map((value) =>
+      'error' in value ? { kind: 'failed', error: value.error } : { kind: 'done', value },
+    );
   } catch (error) {
     code = watch.signal.aborted ? 'ABORTED' : failureOf(error).code;
     if (AT_THE_DOOR.has(code)) turn.settle(0);
@@ -163,7 +165,7 @@ async function ask(
   }
 }
 
-function totalOf(results: readonly LlmResult[]): TokenCounts {
+function totalOf(results: readonly (LlmResult | LlmFault)[]): TokenCounts {
   const sum = (counts: readonly (number | undefined)[]): number | undefined =>
     counts.reduce((total, count) => (count === undefined ? total : (total ?? 0) + count), undefined);
   return {

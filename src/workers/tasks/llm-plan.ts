@@ -1,5 +1,6 @@
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { TaskType } from '../../config.ts';
+import type { ServiceError } from '../../errors.ts';
 import type { BedrockAnswer, BedrockCall, TokenCounts } from '../../integrations/codec.ts';
 import type { BatchTerms } from '../../integrations/lanes/lane-use.ts';
 import type { ResolvedModel } from '../../integrations/resolve.ts';
@@ -31,8 +32,14 @@ export interface LlmPlan {
 export interface SharedPlan extends BatchTerms {
   readonly text: string;
   join(texts: readonly string[]): BedrockCall;
-  /** A result for each text, in their order. */
-  split(answer: BedrockAnswer, texts: readonly string[]): readonly LlmResult[];
+  /** A result for each text, in their order; where the answer holds none for one of them, what is wrong with it. */
+  split(answer: BedrockAnswer, texts: readonly string[]): readonly (LlmResult | LlmFault)[];
+}
+
+/** A text of a request that was answered for others. */
+export interface LlmFault {
+  readonly error: ServiceError;
+  readonly tokens: TokenCounts;
 }
 
 export interface LlmResult {

@@ -143,16 +143,22 @@ describe.each([
   it.each([
     ['one vector too few', [[1]]],
     ['one vector too many', [[1], [2], [3]]],
+    ['no float vectors', { int8: [[1], [2]] }],
+    ['nothing', undefined],
+  ])('is ANSWER_INVALID with %s', (_, embeddings) => {
+    expect(refusal(() => codec.decode({ body: { embeddings }, tokens: {} }, 2))?.code).toBe('ANSWER_INVALID');
+  });
+
+  it.each([
     ['an empty vector', [[1], []]],
     ['an infinite number', [[1], [Number.POSITIVE_INFINITY]]],
     ['a number that is none', [[1], [Number.NaN]]],
     ['null for a number', [[1], [null]]],
     ['a text for a number', [[1], ['2']]],
     ['something else for a vector', [[1], 2]],
-    ['no float vectors', { int8: [[1], [2]] }],
     ['an empty by-type vector', { float: [[1], []] }],
-    ['nothing', undefined],
-  ])('is ANSWER_INVALID with %s', (_, embeddings) => {
-    expect(refusal(() => codec.decode({ body: { embeddings }, tokens: {} }, 2))?.code).toBe('ANSWER_INVALID');
+  ])('is ANSWER_INVALID for its text alone with %s', (_, embeddings) => {
+    const { vectors: read } = codec.decode({ body: { embeddings }, tokens: {} }, 2);
+    expect(read).toMatchObject([[1], { code: 'ANSWER_INVALID', message: expect.stringContaining('vector 2 of 2') }]);
   });
 });

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
+import { type ErrorCode, ServiceError } from '../../../src/errors.ts';
 import type { LaneUse } from '../../../src/integrations/lanes/lane-use.ts';
 import { laneTask, soloLanes, useOf } from './support/solo-lanes.ts';
 
 /** Uses whose calls are written down; `bad` works are refused, and with them whatever shares their request. */
-function calls({ bad = [] as string[], held = undefined as Promise<void> | undefined } = {}) {
+function calls({
+  bad = [] as string[],
+  code = 'REQUEST_REFUSED' as ErrorCode,
+  held = undefined as Promise<void> | undefined,
+} = {}) {
   const sent: string[][] = [];
   const use = (work: string, more: Partial<LaneUse<string, string>> = {}) =>
     useOf(async () => work, {
@@ -14,7 +18,7 @@ function calls({ bad = [] as string[], held = undefined as Promise<void> | undef
       async start(works) {
         sent.push([...works]);
         await held;
-        if (works.some((one) => bad.includes(one))) throw new ServiceError('REQUEST_REFUSED', 'a bad text');
+        if (works.some((one) => bad.includes(one))) throw new ServiceError(code, 'a bad text');
         return works.map((value) => ({ kind: 'done', value }));
       },
       ...more,
@@ -84,6 +88,17 @@ describe('a bad text among them', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(62);
     // Halving finds two among 64 in a bounded number of requests, each admitted by itself.
     expect(sent.length).toBeLessThanOrEqual(1 + 2 * 2 * 6);
+  });
+
+  it('fails its own task alone where the model failed over it, and nobody is asked again for another fault', async () => {
+    const failing = async (code: ErrorCode) => {
+      const { lanes } = soloLanes({ limits: { perWorker: 1 } });
+      const { sent, use } = calls({ bad: ['text-2'], code });
+      const outcomes = await Promise.allSettled(names(4).map((name) => lanes.through(use(name))));
+      return { failed: outcomes.filter(({ status }) => status === 'rejected').length, sent: sent.length };
+    };
+    expect(await failing('MODEL_FAILED')).toEqual({ failed: 1, sent: 5 });
+    expect(await failing('MODEL_TIMEOUT')).toEqual({ failed: 4, sent: 1 });
   });
 
   it('is admitted again for every half', async () => {

@@ -34,13 +34,13 @@ describe('tasks that share a request', () => {
   const textsOf = ({ body }: Sent) => body['texts'] as string[];
 
   /** One call runs until `open()`; whoever comes meanwhile shares the next. */
-  async function busy() {
+  async function busy(vectorOf = (_text: string): unknown => [1, 0]) {
     const { promise, resolve } = Promise.withResolvers<void>();
     const tools = await llmHandler('embeddings', {
       world: TWO_APPLICATIONS,
       async answer(sent) {
         await promise;
-        return { body: { embeddings: { float: textsOf(sent).map(() => [1, 0]) } }, tokens: { prompt: 9 } };
+        return { body: { embeddings: { float: textsOf(sent).map(vectorOf) } }, tokens: { prompt: 9 } };
       },
     });
     const embed = (text: string, workflowType: string) =>
@@ -74,6 +74,18 @@ describe('tasks that share a request', () => {
     const [audit, claim, other] = await Promise.all(waiting);
     expect(audit).toMatchObject({ kind: 'fail', error: { code: 'PERMISSION_DENIED' } });
     expect([claim?.kind, other?.kind]).toEqual(['complete', 'complete']);
+    expect(sent.map(textsOf)).toEqual([['first'], ['claim', 'other']]);
+  });
+
+  it('fail by themselves where the answer holds nothing of use for one of them', async () => {
+    const { sent, embed, first, open } = await busy((text) => (text === 'claim' ? [] : [1, 0]));
+    const waiting = ['claim', 'other'].map((text) => embed(text, 'claims_intake'));
+    await sleep(20);
+    open();
+    await first;
+    const [claim, other] = await Promise.all(waiting);
+    expect(claim).toMatchObject({ kind: 'fail', error: { code: 'ANSWER_INVALID', retryable: true } });
+    expect(other).toMatchObject({ kind: 'complete', output: { result: [1, 0] } });
     expect(sent.map(textsOf)).toEqual([['first'], ['claim', 'other']]);
   });
 });
