@@ -146,10 +146,13 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
 
   /** Conductor would time it out while it sleeps: it waits here, kept alive by heartbeats. */
   function sitOut(entry: Entry, throttledBy: ServiceError | undefined, ms: number): void {
-    const { waiting, deferAtMostMs } = entry.use;
-    entry.firstThrottledAt ??= performance.now();
-    if (throttledBy !== undefined && performance.now() - entry.firstThrottledAt > deferAtMostMs) {
-      return entry.reject(throttledBy);
+    const { waiting, deferAtMostMs, task } = entry.use;
+    if (throttledBy !== undefined) {
+      entry.firstThrottledAt ??= performance.now();
+      // An earlier run of it, elsewhere perhaps, has its time by Redis' clock, which is near enough to ours for seconds.
+      const byTicketMs = Date.now() - (task.ticket?.firstThrottledAt ?? Number.POSITIVE_INFINITY);
+      if (Math.max(byTicketMs, performance.now() - entry.firstThrottledAt) > deferAtMostMs)
+        return entry.reject(throttledBy);
     }
     // A listener that is added after the end never hears of it.
     if (waiting.aborted) return entry.reject(waiting.reason);

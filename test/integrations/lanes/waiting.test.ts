@@ -123,6 +123,27 @@ describe('a task that Bedrock throttles', () => {
     expect(forgotten).toEqual([task.taskId]);
   });
 
+  it('that may not be given back counts from its first refusal, whoever met it', async () => {
+    const outcomeOf = async (firstThrottledAt: number | undefined) => {
+      const ticket = { taskId: 'held', lane: 'a', order: 1, firstThrottledAt, throttles: 0 };
+      let calls = 0;
+      const use = useOf(
+        async () => {
+          calls += 1;
+          if (calls === 1) await throttled();
+          return 'answered';
+        },
+        { task: laneTask({ ticket }), deferAtMostMs: 60_000 },
+      );
+      return await soloLanes()
+        .lanes.through(use)
+        .catch((error) => error);
+    };
+    const sinceLong = await outcomeOf(Date.now() - 61_000);
+    expect(sinceLong).toMatchObject({ code: 'THROTTLED' });
+    expect(await Promise.all([outcomeOf(Date.now() - 1_000), outcomeOf(undefined)])).toEqual(['answered', 'answered']);
+  });
+
   it('is tried again here where it may not be given back', async () => {
     const { lanes, deferrals } = soloLanes();
     let calls = 0;
