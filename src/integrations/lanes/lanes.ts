@@ -1,5 +1,5 @@
 import { createLane, type Lane, type LaneSurroundings } from './lane.ts';
-import type { Sleeper } from './lane-cluster.ts';
+import type { Sleeper, Ticket } from './lane-cluster.ts';
 import type { LaneUse } from './lane-use.ts';
 import { createWaitingPlaces } from './waiting-places.ts';
 
@@ -17,6 +17,8 @@ export interface LanesParts extends Omit<LaneSurroundings, 'places' | 'leaseId'>
 export interface Lanes {
   /** Rejects with `Deferred` where the task should rather wait at Conductor. */
   through<W, R>(use: LaneUse<W, R>): Promise<R>;
+  /** A task that waited for its turn ended without one: nobody need wait behind it. */
+  forget(ticket: Ticket): void;
   /** How many more tasks are worth asking for: Infinity, unless lanes that move fast have all that may wait already. */
   room(): number;
   /** Resolves when there is room, or when the signal is aborted. */
@@ -102,6 +104,7 @@ export function createLanes({ instance, waitingAtMost, tasksHeld, wake, ...surro
           inside -= 1;
         });
     },
+    forget: (ticket) => surroundings.cluster.forget(ticket),
     room,
     async untilRoom(signal) {
       while (!signal.aborted && room() <= 0) {

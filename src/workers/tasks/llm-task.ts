@@ -38,7 +38,7 @@ export interface LlmTaskParts extends DispatchParts {
   readonly subjects: SubjectFinder;
   readonly mode: AccessMode;
   readonly denials: DenialRecorder;
-  readonly lanes: Pick<Lanes, 'through'>;
+  readonly lanes: Pick<Lanes, 'through' | 'forget'>;
   readonly log: Logger;
 }
 
@@ -93,7 +93,10 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
 
     const attempt: LlmAttempt = { prepared: prepare(), prepare, waiting, running };
     const earlier = await earlierAnswer?.();
-    if (earlier !== undefined) return earlier;
+    if (earlier !== undefined) {
+      if (ticket !== undefined) lanes.forget(ticket);
+      return earlier;
+    }
     const { output, tokens } = await turnFor(attempt);
     return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: attempt.prepared.plan.notes };
 
@@ -147,13 +150,19 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
     }
   }
 
+  /** One that is refused before its turn has its place in line still. */
+  function failed(error: ServiceError, { ticket }: TaskRun): Outcome {
+    if (ticket !== undefined) lanes.forget(ticket);
+    return { kind: 'fail', error };
+  }
+
   return async (taskRun) => {
     const { running, waiting } = taskRun;
     try {
       return await orAborted(run(taskRun), running);
     } catch (error) {
       // Its definition's time is over: Conductor has ended it by now, or is told.
-      if (error instanceof ServiceError && error.code === 'TASK_TIMED_OUT') return { kind: 'fail', error };
+      if (error instanceof ServiceError && error.code === 'TASK_TIMED_OUT') return failed(error, taskRun);
       // Broken off by the stop, not failed: somebody else takes it.
       if (running.aborted || (waiting.aborted && error === waiting.reason)) {
         return { kind: 'give-back', afterSeconds: 1 };
@@ -163,7 +172,7 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
       const failure = failureOf(error);
       if (failure.code === 'INTERNAL')
         log.error({ err: error, taskId: taskRun.task.taskId }, 'A task met a fault of this worker');
-      return { kind: 'fail', error: failure };
+      return failed(failure, taskRun);
     }
   };
 }

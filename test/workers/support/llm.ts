@@ -122,7 +122,13 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
   const captured = capturedLog();
   const state = { mayDecide: true };
   const clientsUsed: IntegrationConfiguration[] = [];
-  const { lanes, deferrals, released, state: laneState } = soloLanes({ limitsOf: createLaneLimits(() => current) });
+  const {
+    lanes,
+    deferrals,
+    forgotten,
+    released,
+    state: laneState,
+  } = soloLanes({ limitsOf: createLaneLimits(() => current) });
   const parts: LlmTaskParts = {
     catalog: () => current,
     mayDecide: () => state.mayDecide,
@@ -164,6 +170,8 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     captured,
     lanes,
     deferrals,
+    /** Tasks whose tickets were given up. */
+    forgotten,
     /** Leases, with the tokens that their calls took. */
     released,
     waiting,

@@ -107,3 +107,28 @@ describe('a catalog on which nothing can be decided', () => {
     expect(denied).toEqual([]);
   });
 });
+
+describe('a task that has waited for its turn before', () => {
+  const ticket = { taskId: 'task-1', lane: 'a', order: 1, firstThrottledAt: undefined, throttles: 0 };
+
+  it('gives up its place where it is refused before its turn', async () => {
+    const { run, change, forgotten } = await llmHandler('text');
+    await change({ ...WORLD, grants: { 'USER:app:claims': {} } });
+    expect((await run({ prompt: 'x' }, {}, { ticket })).kind).toBe('fail');
+    expect(forgotten).toEqual(['task-1']);
+  });
+
+  it('gives up its place where an earlier run of it was answered', async () => {
+    const { run, forgotten } = await llmHandler('text');
+    const earlier = { kind: 'complete', output: { result: 'earlier' } } as const;
+    expect(await run({ prompt: 'x' }, {}, { ticket, earlierAnswer: async () => earlier })).toBe(earlier);
+    expect(forgotten).toEqual(['task-1']);
+  });
+
+  it('keeps its place where it goes back', async () => {
+    const { run, state, forgotten } = await llmHandler('text');
+    state.mayDecide = false;
+    expect((await run({ prompt: 'x' }, {}, { ticket })).kind).toBe('give-back');
+    expect(forgotten).toEqual([]);
+  });
+});
