@@ -21,7 +21,7 @@ end
 `;
 
 /**
- * KEYS workers, epoch. ARGV incarnation, the epoch it knows ('' at first).
+ * KEYS workers, epoch, primary. ARGV incarnation, the epoch it knows ('' at first).
  * Says that an incarnation lives. Answers [epoch, 1 or 0, run id of the server, workers with their scores …]; 0: it was
  * declared dead, and must not come back under this name. Scores change while their worker lives: that, and no clock, tells
  * others that it does, so that a failover to a server with another time kills nobody.
@@ -38,6 +38,10 @@ if epoch == ARGV[2] and (not score or tonumber(score) == 0) then return {epoch, 
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+local kept = redis.pcall('GET', KEYS[3])
+local known = type(kept) == 'string' and string.match(kept, '^(%x+) %d+$')
+-- What the one before acknowledged last may be missing here.
+if run ~= '' and known ~= run then redis.call('SET', KEYS[3], run .. ' ' .. (known and now or 0)) end
 return {epoch, 1, run, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
 `);
 

@@ -65,9 +65,12 @@ export function createMembership({ redis, keys, label, clock, log }: MembershipP
   let lookedAt = Number.NEGATIVE_INFINITY;
   let workers = 1;
 
-  redis.on('close', () => {
-    connectionWasLost = true;
-  });
+  // A Cluster goes on by itself where one of its nodes is lost, and another takes over from that.
+  for (const event of ['close', '-node']) {
+    redis.on(event, () => {
+      connectionWasLost = true;
+    });
+  }
 
   /** Scores of the living change with every beat; one that stood still for long is declared dead, if it still does. */
   async function findDead(members: readonly string[]): Promise<string[]> {
@@ -112,7 +115,8 @@ export function createMembership({ redis, keys, label, clock, log }: MembershipP
       return workers;
     },
     get alive() {
-      if (left || heard === undefined || redis.status !== 'ready') return false;
+      // What is there now may be another server, which has to be told first that it is.
+      if (left || heard === undefined || connectionWasLost || redis.status !== 'ready') return false;
       const since = { monotonic: clock.monotonic() - heard.monotonic, wall: clock.wall() - heard.wall };
       return since.monotonic < ALIVE_FOR_MS && since.wall < ALIVE_FOR_MS;
     },
@@ -120,7 +124,9 @@ export function createMembership({ redis, keys, label, clock, log }: MembershipP
       if (left) throw new Error(`${incarnation} has left`);
       const reconnected = connectionWasLost;
       const sent = { monotonic: clock.monotonic(), wall: clock.wall() };
-      const reply = beatReply.parse(await BEAT.run(redis, [keys.workers, keys.epoch], [incarnation, epoch]));
+      const reply = beatReply.parse(
+        await BEAT.run(redis, [keys.workers, keys.epoch, keys.primary], [incarnation, epoch]),
+      );
       const [foundEpoch, isMember, foundRun, members] = reply;
       if (isMember === 0) {
         const diedAs = incarnation;

@@ -38,6 +38,8 @@ export interface LedgerKeys {
   readonly workers: string;
   /** When this Redis began to know of workers, in ms of its clock, to the microsecond: another value means that it forgot. */
   readonly epoch: string;
+  /** `run-id since`: which server this is, and since when, in ms of its clock; 0: since before there was another. */
+  readonly primary: string;
   /** Hash of what an incarnation holds: task id → JSON. */
   held(incarnation: string): string;
   /** `pollCount incarnation`: whose a task is; `pollCount released by incarnation`: which poll of it nobody may claim again. */
@@ -110,6 +112,7 @@ function ledgerKeys(run: string): LedgerKeys {
   return {
     workers: `${run}workers`,
     epoch: `${run}epoch`,
+    primary: `${run}primary`,
     held: (incarnation) => `${run}held:${incarnation}`,
     claim: (taskId) => `${run}claim:${taskId}`,
     answer: (taskId) => `${run}answer:${taskId}`,

@@ -35,6 +35,7 @@ describe('the keys of the contract', () => {
     expect(one).toEqual({
       workers: 'cohere:run:workers',
       epoch: 'cohere:run:epoch',
+      primary: 'cohere:run:primary',
       suspects: 'cohere:run:suspects',
       sweep: 'cohere:run:sweep',
     });

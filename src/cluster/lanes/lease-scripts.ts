@@ -5,11 +5,11 @@ import { laneScript } from './lane-script.ts';
 import { RATES } from './rate-functions.ts';
 
 /**
- * Whether Redis may have forgotten leases that are still held: then ms until every one of them has lapsed, else 0. An
- * epoch that cannot be (the clock of another primary, somebody's typing) begins now.
+ * Whether Redis may have forgotten leases that are still held, since it is new or took over from another: then ms until
+ * every one of them has lapsed, else 0. An epoch that cannot be (the clock of another primary, somebody's typing) begins now.
  */
 const FORGOTTEN = `
-local function forgotten_for(key, lease_ms, now)
+local function forgotten_for(key, primary, lease_ms, now)
   local text = redis.call('GET', key)
   if not text then return lease_ms end
   local epoch = tonumber(text)
@@ -17,18 +17,21 @@ local function forgotten_for(key, lease_ms, now)
     redis.call('SET', key, string.format('%.0f', now))
     epoch = now
   end
+  local server = redis.pcall('GET', primary)
+  local since = type(server) == 'string' and tonumber(string.match(server, ' (%d+)$') or '')
+  if since and since <= now + 1000 then epoch = math.max(epoch, since) end
   return math.max(0, epoch + lease_ms - now)
 end
 `;
 
 /**
- * KEYS: leases, askers, rates, throttle, epoch.
+ * KEYS: leases, askers, rates, throttle, epoch, primary.
  * ARGV: lease in ms, worker, concurrency, requests and tokens a minute (-1: no limit), then id and tokens of each attempt.
  * Answers: granted, retry after ms, limit of calls at once (-1: none), now, and what throttling leaves: limit (0: all), cut at, whether of
  * each worker (1, 0).
  */
 export const ADMIT = laneScript(`${RATES}${FORGOTTEN}${FAIRNESS}
-local leases, askers, rates_key, throttle, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local leases, askers, rates_key, throttle, epoch, primary = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lease_ms, me = tonumber(ARGV[1]), ARGV[2]
 local concurrency, requests, tokens = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local wanted = (#ARGV - 5) / 2
@@ -42,7 +45,7 @@ local left, cut_at = tonumber(shrunk[1] or 0) or 0, tonumber(shrunk[2] or 0) or 
 local waiting
 if concurrency >= 0 then
   if left > 0 and shrunk[3] == 'cluster' then concurrency = math.min(concurrency, left) end
-  local blocked = forgotten_for(epoch, lease_ms, now)
+  local blocked = forgotten_for(epoch, primary, lease_ms, now)
   redis.call('ZREMRANGEBYSCORE', leases, '-inf', now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. string.format('%.0f', now + lease_ms), '+inf')) do
     redis.call('ZADD', leases, now + lease_ms, id)

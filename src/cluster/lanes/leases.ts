@@ -71,7 +71,7 @@ export function createLeases(parts: LeasesParts): Leases {
     const keys = names.lane(lane);
     const [granted = 0, retryAfterMs = 0, limit = -1, now = 0, ...shrunk] = (await ADMIT.run(
       redis,
-      [keys.leases, keys.askers, keys.rates, keys.throttle, names.ledger.epoch],
+      [keys.leases, keys.askers, keys.rates, keys.throttle, names.ledger.epoch, names.ledger.primary],
       [
         leaseMs,
         parts.instance,

@@ -30,12 +30,14 @@ describe('a worker', () => {
     }
   });
 
-  it('is not alive while its connection is gone', async () => {
+  it('is not alive while its connection is gone, nor before it was heard over the next one', async () => {
     const a = await ledgers.open('a');
     expect(a.store.alive).toBe(true);
     const ready = await a.cut();
     expect(a.store.alive).toBe(false);
     await ready();
+    expect(a.store.alive).toBe(false);
+    await a.store.tick();
     expect(a.store.alive).toBe(true);
   });
 
@@ -236,7 +238,7 @@ describe('a worker that leaves', () => {
     await Promise.all([a.store.leave(), a.store.leave()]);
     expect(a.store.alive).toBe(false);
     await b.store.leave();
-    expect(await ledgers.keysLeft()).toEqual(['run:claim:t', 'run:epoch']);
+    expect(await ledgers.keysLeft()).toEqual(['run:claim:t', 'run:epoch', 'run:primary']);
   });
 
   it('is replaced at once in what it still holds', async () => {
