@@ -32,7 +32,7 @@ export const generateEmbeddings: LlmTaskKind = {
         return { output: { result }, tokens };
       },
       shared: {
-        key: JSON.stringify([model.model, dimensions, inputType]),
+        key: JSON.stringify([model.integration, model.model, dimensions, inputType]),
         text,
         bytes: Buffer.byteLength(JSON.stringify(text)) + 1,
         join,

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { EMBED, errorOf, llmHandler, outputOf } from '../support/llm.ts';
+import { modelRecord } from '../../../src/integrations/model.ts';
+import { resolveModel } from '../../../src/integrations/resolve.ts';
+import { generateEmbeddings } from '../../../src/workers/tasks/generate-embeddings.ts';
+import { polled } from '../support/harness.ts';
+import { EMBED, errorOf, llmHandler, outputOf, WORLD } from '../support/llm.ts';
 
 const VECTOR = [0.25, -1, 3];
 const answer = () => ({ body: { embeddings: { float: [VECTOR] } }, tokens: { prompt: 3 } });
@@ -42,5 +46,60 @@ describe('an embeddings task', () => {
       kind: 'complete',
       notes: ['The input "dimension" is not known and was not used. Did you mean "dimensions"?'],
     });
+  });
+});
+
+describe('texts to embed that come together', () => {
+  it('share a request where all that it says is the same, and none with those that want another', async () => {
+    const { integrations, models, grants } = WORLD;
+    const { run, sent } = await llmHandler('embeddings', {
+      world: {
+        ...WORLD,
+        integrations: { ...integrations, twin: integrations.prod },
+        models: {
+          ...models,
+          [`twin:${EMBED}`]: {},
+          // Another name for the same id: one lane.
+          'prod:alias': { configuration: { modelId: EMBED, family: 'embed-v4' } },
+        },
+        grants: { 'USER:app:claims': { ...grants['USER:app:claims'], 'INTEGRATION_PROVIDER:twin': 'EXECUTE' } },
+      },
+      answer: ({ body }) => ({
+        body: { embeddings: { float: (body['texts'] as string[]).map(() => VECTOR) } },
+        tokens: { prompt: 3 },
+      }),
+    });
+    const embed = (text: string, more: Record<string, unknown> = {}) =>
+      run({ model: EMBED, text, ...more }, { taskId: text });
+    const outcomes = await Promise.all([
+      embed('plain'),
+      embed('query', { inputType: 'search_query' }),
+      embed('short', { dimensions: 512 }),
+      embed('alias', { model: 'alias' }),
+      embed('twin', { llmProvider: 'twin' }),
+      embed('also plain'),
+      embed('also short', { dimensions: '512' }),
+    ]);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(Array(7).fill('complete'));
+    expect(sent.map(({ body }) => body['texts']).sort()).toEqual([
+      ['alias'],
+      ['plain', 'also plain'],
+      ['query'],
+      ['short', 'also short'],
+      ['twin'],
+    ]);
+  });
+
+  it('have a key of their integration, too, whichever lane they wait in', async () => {
+    const keyOf = (integration: string) => {
+      const model = resolveModel({
+        ...{ integration, model: EMBED, configuration: { connectionType: 'CONDUCTOR_ROLE', region: 'us-east-1' } },
+        record: modelRecord.parse({}),
+      });
+      const task = polled({ inputData: { llmProvider: integration, model: EMBED, text: 'x' } });
+      return generateEmbeddings.plan({ task, model } as Parameters<typeof generateEmbeddings.plan>[0]).shared?.key;
+    };
+    expect(keyOf('prod')).toBe(keyOf('prod'));
+    expect(keyOf('prod')).not.toBe(keyOf('twin'));
   });
 });
