@@ -25,8 +25,6 @@ export interface SoloOptions {
   readonly retryAfterMs?: number;
   /** Workers that live. Default 1. */
   readonly workers?: number;
-  /** What throttling leaves of every lane. */
-  readonly effective?: number;
   /** Tasks that this worker has or has asked for. Default: none. */
   readonly tasksHeld?: () => number;
   /** Lanes that have sleepers. */
@@ -39,8 +37,15 @@ export function soloLanes(options: SoloOptions = {}) {
   const throttles: string[] = [];
   const admissions: AdmissionRequest[] = [];
   const wantedSleepers: number[] = [];
+  const succeededWhileFull: string[] = [];
   const released: { lease: Lease; tokens: number | undefined }[] = [];
-  const state = { mayStart: true, limits: { ...NO_LIMITS, ...options.limits } as LaneLimits, holds: true };
+  const state = {
+    mayStart: true,
+    limits: { ...NO_LIMITS, ...options.limits } as LaneLimits,
+    holds: true,
+    /** What throttling leaves of every lane. */
+    effective: undefined as number | undefined,
+  };
   const lapsing = new AbortController();
   const cluster: LaneCluster = {
     reachable: true,
@@ -53,8 +58,8 @@ export function soloLanes(options: SoloOptions = {}) {
     holds: () => state.holds,
     lapsed: () => lapsing.signal,
     throttled: (lane) => void throttles.push(lane),
-    succeededWhileFull: () => undefined,
-    effective: () => options.effective,
+    succeededWhileFull: (lane) => void succeededWhileFull.push(lane),
+    effective: () => state.effective,
     async defer(request) {
       deferrals.push(request);
       return options.defer?.(request) ?? { sleepMs: 2_000, throttledForMs: request.throttled ? 0 : undefined };
@@ -77,7 +82,10 @@ export function soloLanes(options: SoloOptions = {}) {
     tasksHeld: options.tasksHeld ?? (() => 0),
     wake: () => undefined,
   });
-  return { lanes, state, lapsing, deferrals, forgotten, throttles, admissions, released, wantedSleepers };
+  return {
+    ...{ lanes, state, lapsing, deferrals, forgotten, throttles, admissions, released, wantedSleepers },
+    succeededWhileFull,
+  };
 }
 
 let made = 0;
