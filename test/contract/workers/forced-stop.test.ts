@@ -73,7 +73,7 @@ describe('a worker whose poll is never answered', () => {
     const cli = await startWorker(100);
     const id = await answersNoMore();
     const taskId = stub.add(QUEUE, { workflowType: 'claims' });
-    await expect.poll(() => stub.tasks.get(taskId)?.workerId).toBe(id);
+    await expect.poll(() => stub.tasks.get(taskId)?.workerId, { timeout: 10_000 }).toBe(id);
     cli.kill('SIGTERM');
     expect(await cli.exited).toMatchObject({ code: 1 });
     expect(await said(cli)).toContain('Conductor does not answer');
