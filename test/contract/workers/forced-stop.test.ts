@@ -48,9 +48,12 @@ async function startWorker(drainTimeoutMs: number): Promise<RunningCli> {
 }
 
 /** From now on Conductor pops what there is for a poll, and never answers. Resolves to who polls so. */
-async function answersNoMore(): Promise<string> {
+async function answersNoMore(onPoll = () => {}): Promise<string> {
   const before = stub.polls.length;
-  stub.on.poll = () => ({ until: new Promise(() => undefined) });
+  stub.on.poll = () => {
+    onPoll();
+    return { until: new Promise(() => undefined) };
+  };
   await expect.poll(() => stub.polls.length, { timeout: 5_000 }).toBeGreaterThan(before);
   return stub.polls.at(-1)?.workerId ?? '';
 }
@@ -71,8 +74,10 @@ describe('a worker whose poll is never answered', () => {
 
   it('ends when its time is over, and has others look for what it may have been handed', async () => {
     const cli = await startWorker(100);
-    const id = await answersNoMore();
-    const taskId = stub.add(QUEUE, { workflowType: 'claims' });
+    let taskId = '';
+    const id = await answersNoMore(() => {
+      taskId = stub.add(QUEUE, { workflowType: 'claims' });
+    });
     await expect.poll(() => stub.tasks.get(taskId)?.workerId, { timeout: 10_000 }).toBe(id);
     cli.kill('SIGTERM');
     expect(await cli.exited).toMatchObject({ code: 1 });
