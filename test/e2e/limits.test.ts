@@ -1,24 +1,28 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { startRedis } from '../../devservers/redis-server.ts';
 import type { Server } from '../../devservers/server.ts';
+import { OPEN_ROLE } from '../../simulator/known.ts';
 import { startMany, statusesOf, whenOver } from './support/many.ts';
 import { seed } from './support/seed.ts';
 import { createWorld, type World } from './support/world.ts';
 
 const SHARED = 'amazon.nova-micro-v1:0';
 const FORGOTTEN = 'amazon.nova-lite-v1:0';
+const FROZEN = 'amazon.nova-pro-v1:0';
 const ALIASES = { loose: { modelId: SHARED, maxConcurrency: 9 }, tight: { modelId: SHARED, maxConcurrency: 3 } };
 
-let [aliased, forgetful]: World[] = [];
+let [aliased, forgetful, frozen]: World[] = [];
 let redis: Server | undefined;
 beforeAll(async () => {
   redis = await startRedis();
   aliased = await createWorld('alias');
   forgetful = await createWorld('forget', { redisUrl: redis.url });
+  frozen = await createWorld('frozen');
 });
 afterAll(async () => {
   await aliased?.close();
   await forgetful?.close();
+  await frozen?.close();
   await redis?.stop();
 });
 
@@ -62,5 +66,35 @@ describe.concurrent('a limit over all workers', { timeout: 120_000 }, () => {
     const ended = await whenOver(world, ids, 90_000);
     expect(statusesOf(ended)).toEqual({ COMPLETED: 8 });
     expect(await calls()).toMatchObject({ calls: 8, maxInFlight: 4 });
+  });
+
+  it('holds over a worker that is frozen after its calls were admitted and before they are sent', async ({
+    expect,
+  }) => {
+    const world = frozen as World;
+    await seed(world, 'frozen', { [FROZEN]: { maxConcurrency: 2 } });
+    const configuration = { connectionType: 'EXTERNAL_ROLE', region: 'us-east-1', roleArn: OPEN_ROLE.arn };
+    await world.redis.hset(
+      world.key('integrations'),
+      'main',
+      JSON.stringify({ type: 'aws_bedrock_cohere', configuration }),
+    );
+    // Between the two it waits for credentials.
+    await world.control('latency', { model: 'sts', ms: 3_000 });
+    const { cli } = await world.startWorker();
+    const ids = await tasks(world, 'frozen', Array<string>(2).fill(FROZEN));
+    const places = () => world.redis.zcard(world.key(`run:lane:main:${FROZEN}:leases`));
+    await expect.poll(places, { timeout: 20_000, interval: 10 }).toBe(2);
+    cli.kill('SIGSTOP');
+    await world.control('latency', { model: 'sts', ms: 0 });
+    await world.control('latency', { model: FROZEN, ms: 6_000 });
+    const calls = async () => (await world.calls()).models[FROZEN];
+    expect(await calls()).toBeUndefined();
+    await world.startWorker();
+    await expect.poll(async () => (await calls())?.inFlight, { timeout: 40_000 }).toBe(2);
+    // It has its credentials at once: they have come while it was frozen.
+    cli.kill('SIGCONT');
+    expect(statusesOf(await whenOver(world, ids))).toEqual({ COMPLETED: 2 });
+    expect(await calls()).toMatchObject({ calls: 2, maxInFlight: 2 });
   });
 });
