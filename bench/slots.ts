@@ -9,7 +9,8 @@ const LATENCY_MS = 200;
 
 /**
  * How full the worker keeps its slots: tasks a second against 64 slots that never wait between two calls of 200 ms.
- * A stub Conductor, so that the server is not what is measured; a bare loop beside it, for what this machine lets through.
+ * A stub Conductor, so that the server is not what is measured; a bare loop beside it, for what this machine lets through,
+ * and the SDK's TaskManager. So many tasks also tell the CPU a task once everything is compiled, as in a worker that has run for long.
  */
 export async function benchSlots({ quick, conductor = 'stub', rounds = quick ? 1 : 3 }: BenchOptions) {
   const tasks = quick ? 1_000 : 6_400;
@@ -23,6 +24,8 @@ export async function benchSlots({ quick, conductor = 'stub', rounds = quick ? 1
   const medians = await alternate(rounds, {
     worker: () => measureProgram(world, 'worker', worker, backlog),
     bareLoop: () => measureProgram(world, 'bareLoop', peer(world, 'bare-loop.ts', QUEUES.text, SLOTS), backlog),
+    taskManager: () =>
+      measureProgram(world, 'taskManager', peer(world, 'task-manager.ts', QUEUES.text, SLOTS), backlog),
   });
   const full = SLOTS / (LATENCY_MS / 1_000);
   return {
@@ -30,6 +33,11 @@ export async function benchSlots({ quick, conductor = 'stub', rounds = quick ? 1
     slotsInUse: {
       worker: ratio(medians.worker.tasksPerSecond, full),
       bareLoop: ratio(medians.bareLoop.tasksPerSecond, full),
+      taskManager: ratio(medians.taskManager.tasksPerSecond, full),
+    },
+    cpuOfWorkerAgainst: {
+      bareLoop: ratio(medians.worker.cpuMsPerTask, medians.bareLoop.cpuMsPerTask),
+      taskManager: ratio(medians.worker.cpuMsPerTask, medians.taskManager.cpuMsPerTask),
     },
   };
 }
