@@ -10,9 +10,8 @@ const LATENCY_MS = 200;
 /**
  * What travelling together saves: 1,000 queued tasks of one text each, at most 4 requests at once, 200 ms each; the worker
  * against a bare loop that sends each text by itself. Requests of Bedrock, and tasks a second from the first to the last.
- * A stub Conductor: a real one hands out some 160 tasks a second here, which leaves nothing to queue.
  */
-export async function benchBatching({ quick, conductor = 'stub', rounds = quick ? 1 : 3 }: BenchOptions) {
+export async function benchBatching({ quick, conductor = 'real', rounds = quick ? 1 : 3 }: BenchOptions) {
   const tasks = quick ? 300 : 1_000;
   await using world = await startWorld({ conductor });
   await writeRecords(world, { [`b:${EMBEDDING_MODEL}`]: { maxConcurrencyPerWorker: AT_ONCE } });

@@ -70,7 +70,7 @@ it('hundreds of tasks given back at once run once, though Conductor is slow to w
   // A poll between the two writes of a give-back finds the task in its queue, and not yet SCHEDULED.
   storeProxy.delay(5);
   const taking = await world.startWorker();
-  await world.control('latency', { model: FREE, ms: 8_000 });
+  await world.control('latency', { model: FREE, ms: 15_000 });
   await leaving.cli.stop(20_000);
   await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 20_000 }).toBe(count);
   storeProxy.delay(0);
