@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
 import { createTerminal, type Terminal } from './commands/terminal.ts';
 import { type ErrorCode, ServiceError } from './errors.ts';
-import { runApplyCommand, runCanCommand, runCheckCommand, runWorker } from './main.ts';
+
+/** Everything else is loaded once it is known what to do: help and a mistyped flag need none of it. */
+const main = () => import('./main.ts');
 
 /** The one place where an error becomes an exit code: 1 denied, findings or a bad manifest; 2 wrong usage; 3 unreachable. */
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = { USAGE: 2, CONFIG_INVALID: 2, UNREACHABLE: 3 };
@@ -49,7 +52,10 @@ Examples:
   TASK_TYPES=LLM_TEXT_COMPLETE=my_llm MAX_IN_FLIGHT=64 bedrock-cohere worker
 ${ENVIRONMENT}`,
     )
-    .action(async () => end(await runWorker()));
+    .action(async () => {
+      boundYoungMemory();
+      end(await (await main()).runWorker());
+    });
 
   program
     .command('apply')
@@ -68,7 +74,7 @@ Examples:
     )
     .action(async (options: OutputOption & { file: string[]; dryRun: boolean; prune: boolean; yes: boolean }) => {
       end(
-        await runApplyCommand({
+        await (await main()).runApplyCommand({
           paths: options.file,
           dryRun: options.dryRun,
           prune: options.prune,
@@ -95,7 +101,7 @@ Examples:
   bedrock-cohere can alice@example.com PROMPT:summarize --output json`,
     )
     .action(async (subject: string, target: string, options: OutputOption) => {
-      end(await runCanCommand(subject, target, terminalFor(options)));
+      end(await (await main()).runCanCommand(subject, target, terminalFor(options)));
     });
 
   program
@@ -113,7 +119,7 @@ Examples:
   bedrock-cohere check --offline --output json`,
     )
     .action(async (options: OutputOption & { offline: boolean }) => {
-      end(await runCheckCommand({ offline: options.offline, terminal: terminalFor(options) }));
+      end(await (await main()).runCheckCommand({ offline: options.offline, terminal: terminalFor(options) }));
     });
 
   return program;
@@ -166,6 +172,15 @@ async function run(argv: readonly string[]): Promise<number> {
     process.stderr.write(`bedrock-cohere: ${error.message}\n`);
     return EXIT_CODES[error.code] ?? 1;
   }
+}
+
+/**
+ * V8 lets the space for new objects grow while much of it survives a collection, as hundreds of tasks that wait for models
+ * do: resident memory then doubles (docs/performance.md, memory). From here on it stays as it is. V8 reads the flag whenever
+ * that space would grow, so that it may be set while the process runs; before the rest is loaded, which lets it grow, too.
+ */
+function boundYoungMemory(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 // Ends even where the SDK still holds a timer: everything of ours has been awaited by then.

@@ -1,5 +1,4 @@
 /** The composition root: the one place that reads `process.env`, hears signals and opens connections. */
-import { setFlagsFromString } from 'node:v8';
 import type { Cluster, Redis } from 'ioredis';
 import { loadSnapshot } from './catalog/load.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
@@ -23,7 +22,6 @@ import { startWorker } from './workers/worker.ts';
 
 /** The role `worker`: runs until SIGTERM or SIGINT, then drains. Resolves to the exit code. */
 export async function runWorker(): Promise<number> {
-  boundYoungMemory();
   const config = parseConfig(process.env);
   const log = createLog(config.logLevel);
   // From the first moment, so that a signal during the start is not lost; a second one ends at once.
@@ -173,13 +171,4 @@ function startFault(error: unknown, config: Config): unknown {
   if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
   const message = `Port ${config.httpPort} is taken: choose another with HTTP_PORT (0 for any free one)`;
   return new ServiceError('CONFIG_INVALID', message, { cause: error });
-}
-
-/**
- * V8 lets the space for new objects grow while much of it survives a collection, as hundreds of tasks that wait for models
- * do: resident memory then doubles (docs/performance.md, memory). From here on it stays as it is. V8 reads the flag whenever
- * that space would grow, so that it may be set while the process runs.
- */
-function boundYoungMemory(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
 }
