@@ -187,10 +187,10 @@ if string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%d+$') ~= ARGV[2] t
 return redis.call('HDEL', KEYS[1], ARGV[1])
 `);
 
-/** KEYS sweep. ARGV incarnation, ms. Answers 1 if it is the sweeper for that long. */
+/** KEYS sweep, workers. ARGV incarnation, ms. Answers 1 if it is the sweeper for that long. One who died or left is none any more. */
 export const ELECT = script(`
 local elected = redis.call('GET', KEYS[1])
-if elected and elected ~= ARGV[1] then return 0 end
+if elected and elected ~= ARGV[1] and tonumber(redis.call('ZSCORE', KEYS[2], elected) or 0) > 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `);

@@ -50,7 +50,7 @@ export function createSuspectList({ redis, keys, log }: SuspectListParts): Suspe
       await ACQUIT.run(redis, [keys.suspects], [incarnation, String(latest)]);
     },
     async elect(incarnation) {
-      return (await ELECT.run(redis, [keys.sweep], [incarnation, ELECTED_FOR_MS])) === 1;
+      return (await ELECT.run(redis, [keys.sweep, keys.workers], [incarnation, ELECTED_FOR_MS])) === 1;
     },
     async unclaimed(tasks) {
       if (tasks.length === 0) return [];

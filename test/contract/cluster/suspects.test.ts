@@ -94,6 +94,16 @@ describe('the replica that looks for lost tasks', () => {
     expect(await second.store.elect()).toBe(true);
     expect(await first.store.elect()).toBe(false);
   });
+
+  it('is another as soon as it has left, or was declared dead', async () => {
+    const [a, b, c] = [await ledgers.open('a'), await ledgers.open('b'), await ledgers.open('c')];
+    expect(await a.store.elect()).toBe(true);
+    await a.store.leave();
+    expect(await b.store.elect()).toBe(true);
+    expect(await c.store.elect()).toBe(false);
+    await ledgers.untilMissed(c);
+    expect(await c.store.elect()).toBe(true);
+  });
 });
 
 describe('a poll that nobody claimed', () => {
