@@ -91,10 +91,10 @@ describe.concurrent('a limit over all workers', { timeout: 120_000 }, () => {
     const calls = async () => (await world.calls()).models[FROZEN];
     expect(await calls()).toBeUndefined();
     await world.startWorker();
-    await expect.poll(async () => (await calls())?.inFlight, { timeout: 40_000 }).toBe(2);
+    await expect.poll(async () => (await calls())?.inFlight, { timeout: 80_000 }).toBe(2);
     // It has its credentials at once: they have come while it was frozen.
     cli.kill('SIGCONT');
     expect(statusesOf(await whenOver(world, ids))).toEqual({ COMPLETED: 2 });
     expect(await calls()).toMatchObject({ calls: 2, maxInFlight: 2 });
-  });
+  }, 150_000);
 });
