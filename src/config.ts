@@ -4,6 +4,7 @@ import { messageOf, ServiceError } from './errors.ts';
 import { describeFaults, didYouMean, type Fault, parseValue } from './parsing.ts';
 import { SUBJECT_SOURCES, type SubjectSource } from './rbac/task-subject.ts';
 import { parseRedisUrl } from './redis/url.ts';
+import { type Keyring, parseKeyring } from './secrets/keyring.ts';
 
 /** The Conductor task types that we serve. */
 export const TASK_TYPES = ['LLM_TEXT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS'] as const;
@@ -65,15 +66,18 @@ const subjectSources = z.string().transform((text, context): SubjectSource[] => 
   return sources as SubjectSource[];
 });
 
-const encryptionKeys = z.string().superRefine((text, context) => {
-  for (const [index, entry] of text.split(',').entries()) {
-    const [id = '', key = ''] = entry.trim().split(/:(.*)/s);
-    // The key itself is never repeated: this message goes to a log.
-    if (!/^[\w.-]+$/.test(id) || Buffer.from(key, 'base64').length !== 32) {
-      context.addIssue({ code: 'custom', message: `entry ${index + 1} is not id:base64key with a key of 32 bytes` });
+const encryptionKeys = z
+  .string()
+  .optional()
+  .transform((text, context): Keyring => {
+    try {
+      return parseKeyring(text);
+    } catch (error) {
+      // It tells the entry's number alone: this message goes to a log.
+      context.addIssue({ code: 'custom', message: messageOf(error) });
+      return z.NEVER;
     }
-  }
-});
+  });
 
 const environment = z.object({
   CONDUCTOR_SERVER_URL: httpUrl.default('http://localhost:8080'),
@@ -87,7 +91,7 @@ const environment = z.object({
   REGISTER_TASK_DEFINITIONS: z.enum(['all', 'common', 'none']).default('all'),
   REDIS_URL: redisUrl.default('redis://localhost:6379'),
   REDIS_PREFIX: z.string().default('cohere:'),
-  ENCRYPTION_KEYS: encryptionKeys.optional(),
+  ENCRYPTION_KEYS: encryptionKeys,
   SECRET_FILES_DIR: z.string().optional(),
   MAX_IN_FLIGHT: wholeNumber(1, 10_000).default(256),
   WORKER_ID: z
@@ -140,7 +144,7 @@ export interface Config {
     readonly drainTimeoutMs: number;
   };
   readonly redis: { readonly url: string; readonly prefix: string; readonly cluster: boolean };
-  readonly secrets: { readonly filesDir: string | undefined };
+  readonly secrets: { readonly filesDir: string | undefined; readonly keyring: Keyring };
   readonly access: { readonly mode: 'enforce' | 'audit' | 'off'; readonly sources: readonly SubjectSource[] };
   /** A label for people; identity adds a random part at every start. */
   readonly workerLabel: string;
@@ -173,7 +177,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
       drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     },
     redis: { url: values.REDIS_URL, prefix: values.REDIS_PREFIX, cluster: isCluster(values.REDIS_URL) },
-    secrets: { filesDir: values.SECRET_FILES_DIR },
+    secrets: { filesDir: values.SECRET_FILES_DIR, keyring: values.ENCRYPTION_KEYS },
     access: { mode: values.RBAC_MODE, sources: values.SUBJECT_SOURCES },
     workerLabel: values.WORKER_ID ?? hostname().replaceAll(/[^\w.@-]/g, '-'),
     httpPort: values.HTTP_PORT,

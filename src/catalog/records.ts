@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { type AccessKey, accessKeyRecord, type TokenKey, tokenKeyRecord } from '../identity/records.ts';
 import { type Integration, integrationRecord } from '../integrations/integration.ts';
 import { type Model, modelRecord } from '../integrations/model.ts';
 import { integrationName, splitQualified } from '../integrations/names.ts';
@@ -26,6 +27,8 @@ export interface RecordKinds {
   readonly applications: Application;
   readonly users: User;
   readonly roles: Role;
+  readonly 'access-keys': AccessKey;
+  readonly 'token-keys': TokenKey;
 }
 
 /** A record that could not be read: where it stands in Redis and what is wrong, never its value. */
@@ -54,6 +57,8 @@ export const RECORD_SCHEMAS = {
   applications: applicationRecord,
   users: userRecord,
   roles: roleRecord,
+  'access-keys': accessKeyRecord,
+  'token-keys': tokenKeyRecord,
 } as const satisfies { readonly [K in HashKind]: z.ZodType<RecordKinds[K]> };
 
 /** What is wrong with a record's name, or undefined. */
@@ -72,6 +77,8 @@ export function nameFault(kind: HashKind, name: string): string | undefined {
     case 'groups':
     case 'prompts':
     case 'roles':
+    case 'access-keys':
+    case 'token-keys':
       return name === '' ? 'the name is empty' : undefined;
   }
 }

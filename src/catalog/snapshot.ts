@@ -31,6 +31,8 @@ export const NOTHING: SnapshotParts = {
     applications: new Map(),
     users: new Map(),
     roles: new Map(),
+    'access-keys': new Map(),
+    'token-keys': new Map(),
   },
   members: new Map(),
   grants: new Map(),

@@ -4,7 +4,7 @@ import { nameFault, RECORD_SCHEMAS } from '../catalog/records.ts';
 import { didYouMean, parseValue } from '../parsing.ts';
 import { ACCESSES, formatAccess, targetFault } from '../rbac/grants.ts';
 import { parseSubjectId } from '../rbac/subject.ts';
-import { HASH_KINDS, type HashKind } from '../redis/keys.ts';
+import { MANIFEST_KINDS, type ManifestKind } from '../redis/keys.ts';
 
 /** Something wrong in a manifest, at the line where a person would look for it. */
 export interface ManifestFault {
@@ -16,13 +16,13 @@ export interface ManifestFault {
 /** What manifests say Redis should hold, in the form in which Redis holds it. */
 export interface Wanted {
   /** Kind → name → the record as it will be written. */
-  readonly records: ReadonlyMap<HashKind, ReadonlyMap<string, Readonly<Record<string, unknown>>>>;
+  readonly records: ReadonlyMap<ManifestKind, ReadonlyMap<string, Readonly<Record<string, unknown>>>>;
   /** Group → its members, of those groups whose manifest lists members. */
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
   /** Subject → target → access, as `READ,EXECUTE`. */
   readonly grants: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** The top-level maps that some manifest has: `--prune` touches no other kind. */
-  readonly kinds: ReadonlySet<HashKind | 'grants'>;
+  readonly kinds: ReadonlySet<ManifestKind | 'grants'>;
 }
 
 export interface ManifestSource {
@@ -31,7 +31,7 @@ export interface ManifestSource {
   readonly text: string;
 }
 
-const SECTIONS = [...HASH_KINDS, 'grants'] as const;
+const SECTIONS = [...MANIFEST_KINDS, 'grants'] as const;
 
 const grantSchema = z.strictObject({
   subject: z.string(),
@@ -50,10 +50,10 @@ export function parseManifests(sources: readonly ManifestSource[]): { wanted: Wa
 
 class ManifestReader {
   readonly faults: ManifestFault[] = [];
-  readonly #records = new Map<HashKind, Map<string, Record<string, unknown>>>();
+  readonly #records = new Map<ManifestKind, Map<string, Record<string, unknown>>>();
   readonly #members = new Map<string, Set<string>>();
   readonly #grants = new Map<string, Map<string, string>>();
-  readonly #kinds = new Set<HashKind | 'grants'>();
+  readonly #kinds = new Set<ManifestKind | 'grants'>();
   /** Where each record was first said, to name both places of one said twice. */
   readonly #places = new Map<string, string>();
 
@@ -108,7 +108,7 @@ class ManifestReader {
         `"${withoutValue(name)}" is not one of ${SECTIONS.join(', ')}.${didYouMean(name, SECTIONS)}`,
       );
     }
-    const kind = name as HashKind | 'grants';
+    const kind = name as ManifestKind | 'grants';
     this.#kinds.add(kind);
     const node = pair.value;
     if (isEmpty(node)) return;
@@ -117,7 +117,7 @@ class ManifestReader {
     for (const item of node.items) this.#record(file, at, kind, item, document);
   }
 
-  #record(file: string, at: LineOf, kind: HashKind, pair: Pair, document: Node): void {
+  #record(file: string, at: LineOf, kind: ManifestKind, pair: Pair, document: Node): void {
     const name = keyOf(pair);
     const line = at(rangeOf(pair.key));
     const badName = nameFault(kind, name);

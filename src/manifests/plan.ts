@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { HASH_KINDS } from '../redis/keys.ts';
+import { MANIFEST_KINDS } from '../redis/keys.ts';
 import { type Change, grantName } from './changes.ts';
 import type { Wanted } from './parse.ts';
 
@@ -10,7 +10,7 @@ import type { Wanted } from './parse.ts';
  */
 export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { prune: boolean }): Change[] {
   const changes: Change[] = [];
-  for (const kind of HASH_KINDS) {
+  for (const kind of MANIFEST_KINDS) {
     const records = wanted.records.get(kind) ?? new Map();
     const existing = snapshot.parts.tables[kind];
     for (const [name, after] of records) {

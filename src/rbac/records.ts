@@ -23,6 +23,8 @@ export const applicationRecord = z.strictObject({
   id: z.string().optional(),
   name: z.string().optional(),
   description: z.string().nullish(),
+  /** Random, given when its first access key is made: a token of a deleted application is worth nothing for one made anew under its id. */
+  uid: z.string().optional(),
   workflows: z
     .array(
       z.string().superRefine((pattern, context) => {

@@ -1,7 +1,19 @@
 /** Names of all Redis keys, and nothing else. Shown with the default prefix `cohere:` in `docs/redis.md`. */
 
-/** Hashes of JSON records, one field a record. */
-export const HASH_KINDS = ['integrations', 'models', 'prompts', 'groups', 'applications', 'users', 'roles'] as const;
+/** What administrators write, in manifests too: hashes of JSON records, one field a record. */
+export const MANIFEST_KINDS = [
+  'integrations',
+  'models',
+  'prompts',
+  'groups',
+  'applications',
+  'users',
+  'roles',
+] as const;
+export type ManifestKind = (typeof MANIFEST_KINDS)[number];
+
+/** All hashes of JSON records: also those by which tokens are proved, which only commands and the API write. */
+export const HASH_KINDS = [...MANIFEST_KINDS, 'access-keys', 'token-keys'] as const;
 export type HashKind = (typeof HASH_KINDS)[number];
 
 /** Where a key of the catalog belongs: a hash of records, the members of one group, or the grants of one subject. */
@@ -30,6 +42,15 @@ export interface KeyNames {
   lane(lane: string): LaneKeys;
   /** Set of the lanes that have tickets. */
   readonly waiting: string;
+  readonly admin: AdminKeys;
+}
+
+/** What only commands and the API read: a worker's Redis user has no right to them. */
+export interface AdminKeys {
+  /** Hash: key id of a token key → its private key, sealed. */
+  readonly signing: string;
+  /** Hash: access key id → the hash of its secret. */
+  readonly keyHashes: string;
 }
 
 /** What workers hold, and who they are: see `src/cluster/ledger-store.ts`. */
@@ -94,6 +115,7 @@ export function keyNames(prefix: string): KeyNames {
     ledger: ledgerKeys(`${prefix}run:`),
     lane: (lane) => laneKeys(`${prefix}run:lane:${lane}:`),
     waiting: `${prefix}run:waiting`,
+    admin: { signing: `${prefix}admin:signing`, keyHashes: `${prefix}admin:key-hashes` },
   };
 }
 

@@ -12,6 +12,11 @@ const GOOD: Record<(typeof HASH_KINDS)[number], [name: string, raw: string]> = {
   applications: ['claims', '{"workflows":["claims_*"]}'],
   users: ['alice@example.com', '{}'],
   roles: ['reader', '{"permissions":["x"]}'],
+  'access-keys': ['key-1', '{"application":"claims","applicationUid":"u","enabled":true,"createdAt":1}'],
+  'token-keys': [
+    'kid-1',
+    '{"issuer":"i","publicKey":{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},"createdAt":1}',
+  ],
 };
 
 describe('a record', () => {
@@ -28,7 +33,9 @@ describe('a record', () => {
       fault: {
         key: 'key',
         field: name,
-        message: kind === 'users' ? 'descripton: unknown key.' : 'descripton: unknown key. Did you mean "description"?',
+        message: /^(users|access-keys|token-keys)$/.test(kind)
+          ? 'descripton: unknown key.'
+          : 'descripton: unknown key. Did you mean "description"?',
       },
     });
   });

@@ -97,6 +97,8 @@ describe('docs/redis.md', () => {
     applications: 'Applications',
     users: 'Users and roles',
     roles: 'Users and roles',
+    'access-keys': 'Access keys and token keys',
+    'token-keys': 'Access keys and token keys',
   };
 
   it.each(Object.keys(SECTIONS) as (keyof typeof RECORD_SCHEMAS)[])('names every field of %s', (kind) => {
