@@ -1,9 +1,10 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { messageOf } from '../errors.ts';
+import { messageOf, ServiceError } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import { listKeys, readKeys } from './read-keys.ts';
 import { rebuild } from './rebuild.ts';
+import { createRefreshes } from './refreshes.ts';
 import { NOTHING, Snapshot } from './snapshot.ts';
 import { followChanges } from './tracking.ts';
 
@@ -38,6 +39,12 @@ export interface LiveCatalog {
   /** True once everything has been read for the first time. */
   loaded(): boolean;
   onChange(listener: (snapshot: Snapshot) => void): void;
+  /**
+   * Resolves once `current()` holds what Redis held for these keys at some moment after the call: whatever Redis
+   * acknowledged before it is seen. Keys that are not of the catalog are passed over.
+   * @throws ServiceError UNREACHABLE when that takes more than 5 s, or the catalog is stopped
+   */
+  refresh(keys: readonly string[]): Promise<void>;
   /** Begins to load and follow; returns at once, and goes on trying by itself when Redis is away. */
   start(): void;
   stop(): Promise<void>;
@@ -52,6 +59,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   let listening = false;
   let everything = true;
   const dirty = new Set<string>();
+  const refreshes = createRefreshes();
   /** Counts how often changes may have gone unheard: a read that began before the last time proves nothing. */
   let deafness = 0;
   let staleSince: number | undefined = performance.now();
@@ -63,6 +71,8 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   const sayFaults = faultSayer(log);
   let polling = false;
   let pollTimer: NodeJS.Timeout | undefined;
+  /** When everything was last read, or tried to be. */
+  let polledAt = Number.NEGATIVE_INFINITY;
 
   const tracking =
     ears === undefined || !isSingle(redis)
@@ -119,22 +129,35 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   function work(): void {
     if (working !== undefined || stopped) return;
     clearTimeout(pollTimer);
+    if (polling && pollsInMs() === 0) everything = true;
     working = readUntilCurrent().finally(() => {
       working = undefined;
-      // From the end of a read, which may take longer than the interval.
-      if (polling && !stopped) pollTimer = setTimeout(readEverything, POLL_INTERVAL_MS);
+      // Asked for by someone whose turn came between the last look and this one.
+      if (hasWork()) return work();
+      if (!polling || !listening || stopped) return;
+      pollTimer = setTimeout(readEverything, pollsInMs());
     });
+  }
+
+  /** From the end of a read of everything, which may take longer than the interval; reads of a few keys do not put it off. */
+  function pollsInMs(): number {
+    return Math.max(0, polledAt + POLL_INTERVAL_MS - performance.now());
+  }
+
+  function hasWork(): boolean {
+    return !stopped && listening && (everything || dirty.size > 0);
   }
 
   async function readUntilCurrent(): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
-    while (!stopped && listening && (everything || dirty.size > 0)) {
+    while (hasWork()) {
       const beganAt = performance.now();
       try {
         await readOnce();
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
         everything = true;
+        for (const key of refreshes.lost()) dirty.add(key);
         goneDeaf();
         log.warn({ reason: messageOf(error) }, 'The catalog cannot be read from Redis; trying again');
         // Nothing else notices a connection that is open and carries nothing, where no canary is heard.
@@ -151,29 +174,37 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     everything = false;
     const deafAtFirst = deafness;
     const beganAt = performance.now();
-    let keys = new Set(dirty);
     // Before anything is awaited: what is told from now on is read afterwards.
-    dirty.clear();
+    let keys = takeDirty();
     // Keys that were there and are gone must be read, too, as the nothing they now are.
     if (all) keys = new Set([...keys, ...keysOf(snapshot, names), ...(await listKeys(redis, names))]);
     let parts = snapshot.parts;
-    for (let gathered = 0; gathered < GATHERED_AT_MOST && keys.size > 0; gathered += 1) {
+    for (let gathered = 1; keys.size > 0; gathered += 1) {
       parts = await rebuild(parts, names, await readKeys(redis, names, [...keys]));
-      keys = new Set(dirty);
-      dirty.clear();
+      if (gathered === GATHERED_AT_MOST) break;
+      keys = takeDirty();
     }
-    for (const key of keys) dirty.add(key);
     const changed = parts !== snapshot.parts;
     if (changed) snapshot = new Snapshot(parts);
+    if (all) polledAt = performance.now();
     if (all && listening && deafness === deafAtFirst) {
       staleSince = undefined;
       currentAsOf = beganAt;
       if (!loaded) log.info({ integrations: snapshot.parts.tables.integrations.size }, 'The catalog is loaded');
       loaded = true;
     }
-    if (!changed) return;
-    sayFaults(snapshot);
-    for (const listener of listeners) listener(snapshot);
+    if (changed) {
+      sayFaults(snapshot);
+      for (const listener of listeners) listener(snapshot);
+    }
+    refreshes.seen();
+  }
+
+  function takeDirty(): Set<string> {
+    const keys = new Set(dirty);
+    dirty.clear();
+    refreshes.begin();
+    return keys;
   }
 
   return {
@@ -186,12 +217,23 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     },
     loaded: () => loaded,
     onChange: (listener) => void listeners.push(listener),
+    async refresh(keys) {
+      const ours = keys.filter((key) => names.parse(key) !== undefined);
+      if (ours.length === 0) return;
+      if (stopped) throw new ServiceError('UNREACHABLE', 'The catalog is stopped: it follows Redis no longer');
+      for (const key of ours) dirty.add(key);
+      const seen = refreshes.wait(ours);
+      retry.interrupt();
+      work();
+      await seen;
+    },
     start() {
       if (tracking === undefined) poll();
       else tracking.start();
     },
     async stop() {
       stopped = true;
+      refreshes.end();
       tracking?.stop();
       clearTimeout(pollTimer);
       retry.interrupt();

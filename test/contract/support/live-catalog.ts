@@ -49,6 +49,8 @@ export interface CatalogOptions {
   readonly url?: string;
   /** URL of the subscriber alone, where it is another again. */
   readonly earsUrl?: string;
+  /** Default false. True: no subscriber is given, so that the catalog polls. */
+  readonly polled?: boolean;
   /** Default true: waits until everything is read. */
   readonly load?: boolean;
 }
@@ -68,7 +70,7 @@ export async function startCatalog(redisUrl: string, options: CatalogOptions = {
   const names = keyNames(options.prefix ?? freshPrefix());
   const other = new Redis(redisUrl, { retryStrategy: () => 50 });
   other.on('error', () => undefined);
-  const catalog = createLiveCatalog({ redis, ears, names, log: captured.log });
+  const catalog = createLiveCatalog({ redis, ears: options.polled ? undefined : ears, names, log: captured.log });
   const seen: Snapshot[] = [];
   catalog.onChange((snapshot) => seen.push(snapshot));
   catalog.start();
