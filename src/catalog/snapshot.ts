@@ -3,7 +3,7 @@ import type { Model } from '../integrations/model.ts';
 import type { Prompt } from '../prompts/prompt.ts';
 import type { AccessWorld } from '../rbac/decision.ts';
 import type { Access, TargetId } from '../rbac/grants.ts';
-import type { Application, Group, User } from '../rbac/records.ts';
+import type { Application, Group, Role, User } from '../rbac/records.ts';
 import type { SubjectId } from '../rbac/subject.ts';
 import type { HashKind } from '../redis/keys.ts';
 import type { Entry, Grant, Lookup, RecordFault, RecordKinds } from './records.ts';
@@ -83,6 +83,10 @@ export class Snapshot implements AccessWorld {
 
   application(id: string): Application | undefined {
     return found(this.lookup('applications', id));
+  }
+
+  role(id: string): Role | undefined {
+    return found(this.lookup('roles', id));
   }
 
   /**

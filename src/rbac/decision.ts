@@ -1,23 +1,30 @@
 import type { Tag } from '../record-fields.ts';
-import { type Access, integrationTarget, modelTarget, promptTarget, type TargetId, tagTarget } from './grants.ts';
-import type { Application, Group, User } from './records.ts';
-import { applicationIdOf, type Subject, type SubjectId, subjectId } from './subject.ts';
+import {
+  ACCESSES,
+  type Access,
+  applicationTarget,
+  integrationTarget,
+  modelTarget,
+  promptTarget,
+  type TargetId,
+  tagTarget,
+} from './grants.ts';
+import { type AccessWorld, findHolder } from './holders.ts';
+import { applicationIdOf, type Subject, type SubjectType, subjectId } from './subject.ts';
 
-/** What a decision looks at. The catalog's snapshot is one; a record that cannot be read counts as absent. */
-export interface AccessWorld {
-  user(id: string): User | undefined;
-  group(id: string): Group | undefined;
-  application(id: string): Application | undefined;
-  /** Ids of the groups that name this user as a member, with or without a record of their own. */
-  groupsOf(userId: string): readonly string[];
-  grantsOf(subject: SubjectId): ReadonlyMap<TargetId, ReadonlySet<Access>>;
-}
+export type { AccessWorld } from './holders.ts';
 
-/** What somebody wants to use. A model's tags are its own and its integration's. */
-export type Target =
+/** What a task can want to use. A model's tags are its own and its integration's. */
+export type TaskTarget =
   | { readonly kind: 'integration'; readonly integration: string; readonly tags: readonly Tag[] }
   | { readonly kind: 'model'; readonly integration: string; readonly model: string; readonly tags: readonly Tag[] }
-  | { readonly kind: 'prompt'; readonly prompt: string };
+  /** Its tags never allow to run it: see `decide`. A task may leave them out. */
+  | { readonly kind: 'prompt'; readonly prompt: string; readonly tags?: readonly Tag[] };
+
+/** What somebody wants to use, see or change. */
+export type Target =
+  | TaskTarget
+  | { readonly kind: 'application'; readonly application: string; readonly tags: readonly Tag[] };
 
 export type Decision =
   /** The chain that allowed it, from the subject to the grant: `['USER:alice', 'GROUP:analysts', 'EXECUTE on INTEGRATION:…']`. */
@@ -25,95 +32,114 @@ export type Decision =
   /** The grant that would have allowed it, in words. */
   | { readonly kind: 'deny'; readonly missing: string };
 
-export interface DecisionOptions {
+export interface SubjectOptions {
   /** False where the subject is only inferred from a name: it then never counts as ADMIN. Default true. */
   readonly mayBeAdmin?: boolean;
 }
 
+export interface DecisionOptions extends SubjectOptions {
+  /** Any one of these is enough. Default what running a task needs: EXECUTE, for a prompt EXECUTE or READ on `PROMPT:name`. */
+  readonly access?: readonly Access[];
+}
+
 const ADMIN = 'ADMIN';
+const EVERY_ACCESS: ReadonlySet<Access> = new Set(ACCESSES);
 
 /**
- * Whether a subject may run tasks on a target: it is ADMIN, or it, a role or a group of it holds EXECUTE on
- * `INTEGRATION:provider:model`, on `INTEGRATION_PROVIDER:provider`, or on a tag that the model or its integration
- * carries. A prompt needs EXECUTE or READ on `PROMPT:name`. No grant means no. Pure: the worker, the API and `can` share it.
+ * Whether a subject may do something with a target: it is ADMIN, or it, a role or a group of it holds the access on
+ * `INTEGRATION:provider:model`, on `INTEGRATION_PROVIDER:provider` (which covers its models), on `PROMPT:name`, on
+ * `APPLICATION:id`, or on a tag that the target, or a model's integration, carries. No grant means no. Pure: the worker,
+ * the API, its listings and `can` share it.
+ *
+ * A prompt's tags let somebody see, change or delete it, but not run it, whatever the access on the tag: a prompt that a
+ * task names needs EXECUTE or READ on `PROMPT:name` itself, so that tagging a prompt gives it to no workflow.
  */
 export function decide(world: AccessWorld, subject: Subject, target: Target, options: DecisionOptions = {}): Decision {
-  const isAdmin = ({ holder }: Holder): boolean => holder === `ROLE:${ADMIN}`;
-  const all = holdersOf(world, subject);
-  const admin = all.find(isAdmin);
-  if (admin !== undefined && options.mayBeAdmin !== false) return { kind: 'allow', via: admin.path };
-  // Where it may not be ADMIN, what is granted to that role is not its either.
-  const holders = all.filter((holder) => !isAdmin(holder) || options.mayBeAdmin !== false);
-
-  const { targets, access } = whatAllows(target);
-  for (const { holder, path } of holders) {
-    const grants = world.grantsOf(holder);
-    if (grants.size === 0) continue;
-    for (const id of targets) {
-      const held = access.find((word) => grants.get(id)?.has(word));
-      if (held !== undefined) return { kind: 'allow', via: [...path, `${held} on ${id}`] };
-    }
-  }
-  return { kind: 'deny', missing: missingGrant(world, subject, access, targets) };
-}
-
-interface Holder {
-  readonly holder: SubjectId;
-  /** How the subject comes to it, itself first. */
-  readonly path: readonly SubjectId[];
-}
-
-/** The subject, its groups and its and their roles: everyone whose grants count for it. */
-function holdersOf(world: AccessWorld, subject: Subject): Holder[] {
-  const own: Holder = { holder: subjectId(subject), path: [subjectId(subject)] };
-  if (subject.type === 'ROLE') return [own];
-  if (subject.type === 'GROUP') {
-    const group = world.group(subject.id);
-    return group === undefined ? [] : [own, ...rolesHeld(own, group.roles)];
-  }
-  const application = applicationIdOf(subject);
-  const record = application === undefined ? world.user(subject.id) : world.application(application);
-  // An application exists only by its record: without one, grants and memberships left behind give nothing.
-  if (application !== undefined && record === undefined) return [];
-  const holders = [own, ...rolesHeld(own, record?.roles ?? [])];
-  for (const id of world.groupsOf(subject.id)) {
-    const group = world.group(id);
-    // A deleted group grants nothing, though its members may still be listed.
-    if (group === undefined) continue;
-    const holder = subjectId({ type: 'GROUP', id });
-    const asMember: Holder = { holder, path: [...own.path, holder] };
-    holders.push(asMember, ...rolesHeld(asMember, group.roles));
-  }
-  return holders;
-}
-
-function rolesHeld(by: Holder, roles: readonly string[]): Holder[] {
-  return roles.map((id) => {
-    const holder = subjectId({ type: 'ROLE', id });
-    return { holder, path: [...by.path, holder] };
+  const { targets, access, tags, tagAccess } = whatAllows(target, options.access);
+  let grant = '';
+  const via = findHolder(world, subject, (type, id) => {
+    if (type === 'ROLE' && id === ADMIN) return options.mayBeAdmin !== false;
+    const grants = world.grantsOf(subjectId({ type, id }));
+    if (grants.size === 0) return false;
+    grant = heldOn(grants, targets, access) || heldOn(grants, tags, tagAccess);
+    return grant !== '';
   });
+  if (via === undefined) return { kind: 'deny', missing: missingGrant(world, subject, access, targets) };
+  return { kind: 'allow', via: grant === '' ? via : [...via, grant] };
 }
 
-function whatAllows(target: Target): { targets: TargetId[]; access: readonly Access[] } {
+/** Everything that a subject may do with a target: `decide` says yes to each of these alone, and to no other. ADMIN: all. */
+export function accessHeld(
+  world: AccessWorld,
+  subject: Subject,
+  target: Target,
+  options: SubjectOptions = {},
+): ReadonlySet<Access> {
+  const { targets, access, tags, tagAccess } = whatAllows(target, ACCESSES);
+  const held = new Set<Access>();
+  const collect = (type: SubjectType, id: string): boolean => {
+    if (type === 'ROLE' && id === ADMIN) return options.mayBeAdmin !== false;
+    const grants = world.grantsOf(subjectId({ type, id }));
+    if (grants.size === 0) return false;
+    for (const target of targets)
+      for (const word of grants.get(target) ?? []) if (access.includes(word)) held.add(word);
+    for (const tag of tags) for (const word of grants.get(tag) ?? []) if (tagAccess.includes(word)) held.add(word);
+    return false;
+  };
+  return findHolder(world, subject, collect) === undefined ? held : EVERY_ACCESS;
+}
+
+/** Whether a subject is ADMIN, itself or by a group. */
+export function isAdmin(world: AccessWorld, subject: Subject): boolean {
+  return findHolder(world, subject, (type, id) => type === 'ROLE' && id === ADMIN) !== undefined;
+}
+
+/** `EXECUTE on INTEGRATION_PROVIDER:prod` for the first that is held, else ''. */
+function heldOn(
+  grants: ReadonlyMap<TargetId, ReadonlySet<Access>>,
+  targets: readonly TargetId[],
+  access: readonly Access[],
+): string {
+  for (const target of targets) {
+    const held = grants.get(target);
+    if (held === undefined) continue;
+    for (const word of access) if (held.has(word)) return `${word} on ${target}`;
+  }
+  return '';
+}
+
+/** The targets of which a grant counts, and the access that it needs; the same for tags. */
+interface WhatAllows {
+  readonly targets: readonly TargetId[];
+  readonly access: readonly Access[];
+  readonly tags: readonly TargetId[];
+  readonly tagAccess: readonly Access[];
+}
+
+const TO_RUN: readonly Access[] = ['EXECUTE'];
+const TO_RUN_A_PROMPT: readonly Access[] = ['EXECUTE', 'READ'];
+const NONE: readonly Access[] = [];
+
+function whatAllows(target: Target, asked: readonly Access[] | undefined): WhatAllows {
+  const tags = (target.tags ?? []).map(({ key, value }) => tagTarget(key, value));
+  const access = asked ?? TO_RUN;
   switch (target.kind) {
     case 'prompt':
-      return { targets: [promptTarget(target.prompt)], access: ['EXECUTE', 'READ'] };
-    case 'integration':
-      return { targets: [integrationTarget(target.integration), ...tagTargets(target.tags)], access: ['EXECUTE'] };
-    case 'model':
       return {
-        targets: [
-          modelTarget(target.integration, target.model),
-          integrationTarget(target.integration),
-          ...tagTargets(target.tags),
-        ],
-        access: ['EXECUTE'],
+        targets: [promptTarget(target.prompt)],
+        access: asked ?? TO_RUN_A_PROMPT,
+        tags,
+        tagAccess: asked?.filter((word) => word !== 'EXECUTE') ?? NONE,
       };
+    case 'integration':
+      return { targets: [integrationTarget(target.integration)], access, tags, tagAccess: access };
+    case 'model': {
+      const targets = [modelTarget(target.integration, target.model), integrationTarget(target.integration)];
+      return { targets, access, tags, tagAccess: access };
+    }
+    case 'application':
+      return { targets: [applicationTarget(target.application)], access, tags, tagAccess: access };
   }
-}
-
-function tagTargets(tags: readonly Tag[]): TargetId[] {
-  return tags.map(({ key, value }) => tagTarget(key, value));
 }
 
 function missingGrant(
@@ -122,7 +148,7 @@ function missingGrant(
   access: readonly Access[],
   targets: readonly TargetId[],
 ): string {
-  const grant = `${access.join(' or ')} on ${targets.filter((id) => !id.startsWith('TAG:')).join(' or ')}`;
+  const grant = `${access.join(' or ')} on ${targets.join(' or ')}`;
   const application = applicationIdOf(subject);
   if (application !== undefined && world.application(application) === undefined) {
     return `the record of application ${application}, then ${grant}`;

@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors.ts';
-import type { Target } from './decision.ts';
+import type { Target, TaskTarget } from './decision.ts';
 import { type Subject, subjectId } from './subject.ts';
 
-/** What `can` takes as TARGET: `provider`, `provider:model` or `PROMPT:name`. */
+/** What `can` takes as TARGET: `provider`, `provider:model`, `PROMPT:name` or `APPLICATION:id`. */
 export function targetName(target: Target): string {
   switch (target.kind) {
     case 'integration':
@@ -11,11 +11,13 @@ export function targetName(target: Target): string {
       return `${target.integration}:${target.model}`;
     case 'prompt':
       return `PROMPT:${target.prompt}`;
+    case 'application':
+      return `APPLICATION:${target.application}`;
   }
 }
 
 /** The task's input that names a target. */
-export function inputNaming(target: Target): 'llmProvider' | 'model' | 'promptName' {
+export function inputNaming(target: TaskTarget): 'llmProvider' | 'model' | 'promptName' {
   switch (target.kind) {
     case 'integration':
       return 'llmProvider';
@@ -27,12 +29,12 @@ export function inputNaming(target: Target): 'llmProvider' | 'model' | 'promptNa
 }
 
 /** A target as a task's inputs name it, for messages: `bedrock-prod:cohere.embed-v4:0 (inputs llmProvider, model)`. */
-export function targetInTask(target: Target): string {
+export function targetInTask(target: TaskTarget): string {
   return `${targetName(target)} (${target.kind === 'model' ? 'inputs llmProvider, model' : `input ${inputNaming(target)}`})`;
 }
 
 /** The same words whether the thing exists or not: a caller who may not use it learns nothing about it. */
-export function denialError(subject: Subject, target: Target, missing: string): ServiceError {
+export function denialError(subject: Subject, target: TaskTarget, missing: string): ServiceError {
   const who = subjectId(subject);
   return new ServiceError(
     'PERMISSION_DENIED',

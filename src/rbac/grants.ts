@@ -5,13 +5,14 @@ export type Access = (typeof ACCESSES)[number];
 const ACCESS_WORDS: ReadonlySet<string> = new Set(ACCESSES);
 const TARGET = /^([A-Z][A-Z_]*):(.+)$/s;
 
-/** `INTEGRATION:provider:model`, `INTEGRATION_PROVIDER:provider`, `PROMPT:name` or `TAG:key:value`. */
+/** `INTEGRATION:provider:model`, `INTEGRATION_PROVIDER:provider`, `PROMPT:name`, `APPLICATION:id` or `TAG:key:value`. */
 export type TargetId = string & { readonly __brand: 'TargetId' };
 
 export const integrationTarget = (provider: string): TargetId => `INTEGRATION_PROVIDER:${provider}` as TargetId;
 export const modelTarget = (provider: string, model: string): TargetId =>
   `INTEGRATION:${provider}:${model}` as TargetId;
 export const promptTarget = (prompt: string): TargetId => `PROMPT:${prompt}` as TargetId;
+export const applicationTarget = (application: string): TargetId => `APPLICATION:${application}` as TargetId;
 export const tagTarget = (key: string, value: string): TargetId => `TAG:${key}:${value}` as TargetId;
 
 /** What is wrong with a target as written in a grant, or undefined. Target types that we do not serve are kept, not judged. */

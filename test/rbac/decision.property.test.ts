@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AccessWorld, decide, type Target } from '../../src/rbac/decision.ts';
+import { type AccessWorld, decide, type TaskTarget } from '../../src/rbac/decision.ts';
 import { ACCESSES, type Access, type TargetId } from '../../src/rbac/grants.ts';
 import { applicationRecord, groupRecord, userRecord } from '../../src/rbac/records.ts';
 import { parseSubjectId } from '../../src/rbac/subject.ts';
@@ -64,7 +64,7 @@ const drawnWorld: fc.Arbitrary<Drawn> = fc.record({
     { selector: ({ subject, target }) => `${subject} ${target}`, maxLength: 12 },
   ),
 });
-const drawnTarget: fc.Arbitrary<Target> = fc.oneof(
+const drawnTarget: fc.Arbitrary<TaskTarget> = fc.oneof(
   fc.record({
     kind: fc.constant('integration' as const),
     integration: fc.constantFrom(...PROVIDERS),
@@ -89,6 +89,7 @@ function asWorld(drawn: Drawn): AccessWorld {
       rolesOf(drawn.applications, id)
         ? applicationRecord.parse({ roles: rolesOf(drawn.applications, id)?.roles })
         : undefined,
+    role: () => undefined,
     groupsOf: (id) => drawn.members.filter(({ member }) => member === id).map(({ group }) => group),
     grantsOf: (subject) =>
       new Map(
@@ -116,7 +117,7 @@ function alsoIs(drawn: Drawn, name: string): string[] {
 }
 
 /** The rule of design.md once more, as a search over plain lists. */
-function mayUse(drawn: Drawn, subject: string, target: Target, mayBeAdmin: boolean): boolean {
+function mayUse(drawn: Drawn, subject: string, target: TaskTarget, mayBeAdmin: boolean): boolean {
   if (subject.startsWith('USER:app:') && !drawn.applications.some(({ id }) => subject === `USER:app:${id}`))
     return false;
   if (subject.startsWith('GROUP:') && !drawn.groups.some(({ id }) => subject === `GROUP:${id}`)) return false;
@@ -140,7 +141,7 @@ function mayUse(drawn: Drawn, subject: string, target: Target, mayBeAdmin: boole
 
 const drawnCase = fc.tuple(drawnWorld, fc.constantFrom(...SUBJECTS), drawnTarget, fc.boolean());
 
-function decided([drawn, subject, target, mayBeAdmin]: [Drawn, string, Target, boolean]) {
+function decided([drawn, subject, target, mayBeAdmin]: [Drawn, string, TaskTarget, boolean]) {
   const parsed = parseSubjectId(subject);
   if (parsed === undefined) throw new Error(subject);
   return decide(asWorld(drawn), parsed, target, { mayBeAdmin });

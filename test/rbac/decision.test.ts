@@ -1,40 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type AccessWorld, type Decision, decide, type Target } from '../../src/rbac/decision.ts';
-import { ACCESSES, type Access, parseAccess, type TargetId } from '../../src/rbac/grants.ts';
-import { applicationRecord, groupRecord, userRecord } from '../../src/rbac/records.ts';
-import { parseSubject, type SubjectId } from '../../src/rbac/subject.ts';
-
-/** A world as an administrator writes it: roles by user, application and group, members by group, grants by subject. */
-interface Written {
-  readonly users?: Record<string, string[]>;
-  readonly applications?: Record<string, string[]>;
-  readonly groups?: Record<string, string[]>;
-  readonly members?: Record<string, string[]>;
-  readonly grants?: Record<string, Record<string, string>>;
-}
-
-function worldOf({ users = {}, applications = {}, groups = {}, members = {}, grants = {} }: Written): AccessWorld {
-  const roles = (table: Record<string, string[]>, id: string) => (Object.hasOwn(table, id) ? table[id] : undefined);
-  const record = <T>(found: string[] | undefined, read: (value: unknown) => T) =>
-    found === undefined ? undefined : read({ roles: found });
-  return {
-    user: (id) => record(roles(users, id), (value) => userRecord.parse(value)),
-    group: (id) => record(roles(groups, id), (value) => groupRecord.parse(value)),
-    application: (id) => record(roles(applications, id), (value) => applicationRecord.parse(value)),
-    groupsOf: (id) =>
-      Object.entries(members)
-        .filter(([, ids]) => ids.includes(id))
-        .map(([group]) => group),
-    grantsOf: (subject: SubjectId) => {
-      const held = Object.entries(grants[subject] ?? {}).map(([target, words]) => {
-        const read = parseAccess(words);
-        if ('fault' in read) throw new Error(read.fault);
-        return [target as TargetId, read.access] as const;
-      });
-      return new Map<TargetId, ReadonlySet<Access>>(held);
-    },
-  };
-}
+import { type Decision, decide, type Target } from '../../src/rbac/decision.ts';
+import { ACCESSES } from '../../src/rbac/grants.ts';
+import { parseSubject } from '../../src/rbac/subject.ts';
+import { type Written, worldOf } from './support/written-world.ts';
 
 function ask(world: Written, subject: string, target: Target, mayBeAdmin?: boolean): Decision {
   const parsed = parseSubject(subject);

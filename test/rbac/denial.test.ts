@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Target } from '../../src/rbac/decision.ts';
+import type { TaskTarget } from '../../src/rbac/decision.ts';
 import { denialError, inputNaming, targetInTask, targetName } from '../../src/rbac/denial.ts';
 import { user } from '../../src/rbac/subject.ts';
 
-const MODEL: Target = { kind: 'model', integration: 'prod', model: 'cohere.embed-v4:0', tags: [] };
-const INTEGRATION: Target = { kind: 'integration', integration: 'prod', tags: [] };
-const PROMPT: Target = { kind: 'prompt', prompt: 'summarize' };
+const MODEL: TaskTarget = { kind: 'model', integration: 'prod', model: 'cohere.embed-v4:0', tags: [] };
+const INTEGRATION: TaskTarget = { kind: 'integration', integration: 'prod', tags: [] };
+const PROMPT: TaskTarget = { kind: 'prompt', prompt: 'summarize' };
 
 describe('a denial', () => {
   it('says who, what, the missing grant and the command that explains it', () => {
@@ -22,7 +22,7 @@ describe('a denial', () => {
     expect(message).toMatch(/can 'USER:o'\\''brien; rm -rf ~' 'PROMPT:\$\(x\) y'$/);
   });
 
-  it.each<[Target, string, string, string]>([
+  it.each<[TaskTarget, string, string, string]>([
     [MODEL, 'prod:cohere.embed-v4:0', 'model', 'prod:cohere.embed-v4:0 (inputs llmProvider, model)'],
     [INTEGRATION, 'prod', 'llmProvider', 'prod (input llmProvider)'],
     [PROMPT, 'PROMPT:summarize', 'promptName', 'PROMPT:summarize (input promptName)'],
@@ -30,5 +30,9 @@ describe('a denial', () => {
     expect(targetName(target)).toBe(name);
     expect(inputNaming(target)).toBe(input);
     expect(targetInTask(target)).toBe(inTask);
+  });
+
+  it('has a name for an application, which no task names', () => {
+    expect(targetName({ kind: 'application', application: 'claims', tags: [] })).toBe('APPLICATION:claims');
   });
 });

@@ -2,7 +2,7 @@ import type { Lookup } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { type ErrorCode, ServiceError } from '../../errors.ts';
 import { type ResolvedModel, resolveModel } from '../../integrations/resolve.ts';
-import type { Target } from '../../rbac/decision.ts';
+import type { TaskTarget } from '../../rbac/decision.ts';
 import type { TaskPermission } from './permission.ts';
 
 /** The model that a task names, if it may be used: decided first, so that a stranger does not learn what exists. */
@@ -32,7 +32,7 @@ export function findModel(
       what: `the model "${model}" of the integration "${integration}"`,
       field: 'model',
     },
-    () => permission.hint(snapshot, { kind: 'model', integration, model, tags: [] } satisfies Target),
+    () => permission.hint(snapshot, { kind: 'model', integration, model, tags: [] } satisfies TaskTarget),
   );
   return resolveModel({ integration, model, configuration: integrationRecord.configuration, record });
 }

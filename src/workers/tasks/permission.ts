@@ -1,7 +1,7 @@
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { didYouMean } from '../../parsing.ts';
-import { decide, type Target } from '../../rbac/decision.ts';
+import { decide, type TaskTarget } from '../../rbac/decision.ts';
 import { denialError, inputNaming, targetInTask, targetName } from '../../rbac/denial.ts';
 import { subjectId } from '../../rbac/subject.ts';
 import type { SubjectAnswer } from '../../rbac/task-subject.ts';
@@ -13,9 +13,9 @@ export type AccessMode = 'enforce' | 'audit' | 'off';
 /** What one task's subject may do, asked as often as needed: at its start and again at its dispatch. */
 export interface TaskPermission {
   /** Throws PERMISSION_DENIED or SUBJECT_UNKNOWN, unless the mode lets it pass; a denial goes on record once. */
-  require(snapshot: Snapshot, target: Target): void;
+  require(snapshot: Snapshot, target: TaskTarget): void;
   /** ` Did you mean "x"?` from names that the subject may use itself, else ''. */
-  hint(snapshot: Snapshot, target: Target): string;
+  hint(snapshot: Snapshot, target: TaskTarget): string;
 }
 
 export function createTaskPermission(parts: {
@@ -29,7 +29,7 @@ export function createTaskPermission(parts: {
 }): TaskPermission {
   const { task, mode, subject, denials, recorded = new Set<string>() } = parts;
 
-  function refuse(target: Target, missing: string, error: ServiceError): void {
+  function refuse(target: TaskTarget, missing: string, error: ServiceError): void {
     if (mode === 'off') return;
     const what = targetName(target);
     if (!recorded.has(what)) {
@@ -48,7 +48,7 @@ export function createTaskPermission(parts: {
     if (mode === 'enforce') throw error;
   }
 
-  function mayUse(snapshot: Snapshot, target: Target): boolean {
+  function mayUse(snapshot: Snapshot, target: TaskTarget): boolean {
     if (mode === 'off' || subject === undefined) return true;
     if (subject.kind === 'refused') return false;
     return decide(snapshot, subject.subject, target, { mayBeAdmin: subject.mayBeAdmin }).kind === 'allow';
@@ -80,7 +80,7 @@ export function createTaskPermission(parts: {
 }
 
 /** What else there is of the same kind, at most a thousand: enough for a hint, bounded for a catalog of any size. */
-function siblings(snapshot: Snapshot, target: Target): Target[] {
+function siblings(snapshot: Snapshot, target: TaskTarget): TaskTarget[] {
   switch (target.kind) {
     case 'integration':
       return take(snapshot.names('integrations')).map((integration) => ({

@@ -1,0 +1,67 @@
+import type { Access, TargetId } from './grants.ts';
+import type { Application, Group, Role, User } from './records.ts';
+import { applicationIdOf, type Subject, type SubjectId, type SubjectType, subjectId } from './subject.ts';
+
+/** What a decision looks at. The catalog's snapshot is one; a record that cannot be read counts as absent. */
+export interface AccessWorld {
+  user(id: string): User | undefined;
+  group(id: string): Group | undefined;
+  application(id: string): Application | undefined;
+  role(id: string): Role | undefined;
+  /** Ids of the groups that name this user as a member, with or without a record of their own. */
+  groupsOf(userId: string): readonly string[];
+  grantsOf(subject: SubjectId): ReadonlyMap<TargetId, ReadonlySet<Access>>;
+}
+
+const NO_ROLES: readonly string[] = [];
+
+/**
+ * Asks everyone whose grants count for a subject, until one says yes: itself, its roles, its groups, their roles; nobody
+ * twice. Returns the way from the subject to the one who said yes, or undefined. The way is put together only then: most
+ * of those asked hold nothing, and a decision has microseconds.
+ */
+export function findHolder(
+  world: AccessWorld,
+  subject: Subject,
+  isIt: (type: SubjectType, id: string) => boolean,
+): readonly SubjectId[] | undefined {
+  const { type, id } = subject;
+  const roles = rolesOf(world, subject);
+  if (roles === undefined) return undefined;
+  const asked: string[] = [];
+  const roleAmong = (held: readonly string[]): string | undefined => {
+    for (const role of held) {
+      if (asked.includes(role)) continue;
+      if (isIt('ROLE', role)) return role;
+      asked.push(role);
+    }
+    return undefined;
+  };
+
+  if (isIt(type, id)) return [subjectId(subject)];
+  if (type === 'ROLE') return undefined;
+  const own = roleAmong(roles);
+  if (own !== undefined) return [subjectId(subject), subjectId({ type: 'ROLE', id: own })];
+  if (type === 'GROUP') return undefined;
+  for (const name of world.groupsOf(id)) {
+    const group = world.group(name);
+    // A deleted group grants nothing, though its members may still be listed.
+    if (group === undefined) continue;
+    if (isIt('GROUP', name)) return [subjectId(subject), subjectId({ type: 'GROUP', id: name })];
+    const role = roleAmong(group.roles);
+    if (role !== undefined) {
+      return [subjectId(subject), subjectId({ type: 'GROUP', id: name }), subjectId({ type: 'ROLE', id: role })];
+    }
+  }
+  return undefined;
+}
+
+/** The roles of a subject's own record. Undefined where a record is needed and missing: nothing counts for it then. */
+function rolesOf(world: AccessWorld, subject: Subject): readonly string[] | undefined {
+  if (subject.type === 'ROLE') return NO_ROLES;
+  if (subject.type === 'GROUP') return world.group(subject.id)?.roles;
+  const application = applicationIdOf(subject);
+  // An application exists only by its record: without one, grants and memberships left behind give nothing.
+  if (application !== undefined) return world.application(application)?.roles;
+  return world.user(subject.id)?.roles ?? NO_ROLES;
+}
