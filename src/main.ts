@@ -77,7 +77,7 @@ export async function runCheckCommand({
     const snapshot = await loadSnapshot(redis, names);
     const log = createLog('silent');
     const session = createConductorSession({ ...config.conductor, log });
-    const secrets = { variables: process.env, filesDir: config.secrets.filesDir };
+    const secrets = { variables: process.env, ...config.secrets };
     const outside = offline
       ? []
       : await Promise.all([

@@ -4,7 +4,8 @@ import { type BedrockClient, createBedrockClient } from './bedrock/client.ts';
 import { credentialsLoader, loadFromDefaultChain } from './bedrock/connection-types.ts';
 import { type CredentialsSource, refreshingCredentials } from './bedrock/credentials.ts';
 import type { IntegrationConfiguration } from './integration.ts';
-import type { SecretSources } from './secrets.ts';
+import type { SecretSources } from './secrets/open-secret.ts';
+import { bareSecrets } from './secrets/secret-fields.ts';
 
 export interface Clients {
   /**
@@ -46,6 +47,12 @@ export function createClients({ secrets, log }: { secrets: SecretSources; log: L
       return old;
     }
     if (old !== undefined) retire(integration, old);
+    for (const field of bareSecrets(configuration)) {
+      log.warn(
+        { integration, field: `configuration.${field}` },
+        'A secret stands in Redis as it is; bedrock-cohere check says what to do',
+      );
+    }
     const credentials: CredentialsSource =
       configuration.connectionType === 'CONDUCTOR_ROLE'
         ? conductorRole

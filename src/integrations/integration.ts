@@ -13,6 +13,9 @@ const REQUIRED: Readonly<Record<ConnectionType, readonly ('roleArn' | 'user' | '
 };
 
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/;
+/** STS: ExternalId, 2 to 1224 characters of these. Of the id itself, not of the form in which a record holds it. */
+export const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
+export const EXTERNAL_ID_FORM = 'an external id (2 to 1224 characters of letters, digits and +=,.@:/-_)';
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d{1,2}$/;
 
 const configuration = z
@@ -27,14 +30,14 @@ const configuration = z
       .max(2048)
       .regex(ROLE_ARN, 'a role ARN, such as arn:aws:iam::111122223333:role/name')
       .nullish(),
-    /** EXTERNAL_ROLE. As typed, or a secret's reference. */
+    /** EXTERNAL_ROLE. A secret, sealed, as a reference or bare: see `secrets/secret-fields.ts`. */
     externalId: z.string().min(2).nullish(),
     /** ACCESS_KEY: the access key's id. */
     user: z
       .string()
       .regex(/^\w{1,128}$/, 'an access key id')
       .nullish(),
-    /** ACCESS_KEY: the secret, or its reference. */
+    /** ACCESS_KEY: the secret, in one of the same forms. */
     api_key: z.string().min(1).nullish(),
   })
   .superRefine((value, context) => {

@@ -88,7 +88,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
 
   const catalog = createLiveCatalog({ redis, ears, names, log });
   const denials = createDenialRecorder({ redis, stream: names.denials, log });
-  const clients = createClients({ secrets: { variables, filesDir: config.secrets.filesDir }, log });
+  const clients = createClients({ secrets: { variables, ...config.secrets }, log });
   const session = createConductorSession({ ...config.conductor, log });
   const conductor = createConductor({ apiUrl: config.conductor.apiUrl, session });
   const slots = createSlots(config.tasks.maxInFlight);

@@ -8,6 +8,10 @@ import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
 import type { BedrockClient } from '../../src/integrations/bedrock/client.ts';
 import { type Clients, createClients } from '../../src/integrations/clients.ts';
 import { type IntegrationConfiguration, integrationRecord } from '../../src/integrations/integration.ts';
+import { secretPlace } from '../../src/integrations/secrets/secret-fields.ts';
+import { seal } from '../../src/secrets/envelope.ts';
+import { parseKeyring } from '../../src/secrets/keyring.ts';
+import { encryptionKeys } from '../support/encryption-keys.ts';
 import { sendTwice } from './bedrock/support/send-twice.ts';
 
 const MODEL = 'cohere.embed-english-v3';
@@ -47,7 +51,7 @@ beforeEach(() => {
     vi.stubEnv(name, value);
   }
   clients = createClients({
-    secrets: { variables, filesDir },
+    secrets: { variables, filesDir, keyring: parseKeyring(encryptionKeys('here')) },
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }),
   });
 });
@@ -118,6 +122,25 @@ describe('each connection type calls the model', () => {
   });
 });
 
+describe('a bare secret', () => {
+  const warnings = () => lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes('stands in Redis'));
+
+  it('is warned of once, by its field, and not repeated', async () => {
+    const bare = { ...ACCESS_KEY, api_key: INTEGRATION_CREDENTIALS.secretAccessKey };
+    for (const _ of [1, 2]) await call({ ...bare });
+    expect(warnings()).toMatchObject([{ level: 40, integration: 'prod', field: 'configuration.api_key' }]);
+    expect(lines.join('')).not.toContain(INTEGRATION_CREDENTIALS.secretAccessKey);
+    await call(external(ROLE.externalId), 'other');
+    expect(warnings()[1]).toMatchObject({ integration: 'other', field: 'configuration.externalId' });
+  });
+
+  it('alone is: none that is named or sealed', async () => {
+    await call(ACCESS_KEY);
+    await call(CONDUCTOR_ROLE, 'other');
+    expect(warnings()).toEqual([]);
+  });
+});
+
 describe('an integration whose credentials fail', () => {
   it('by a wrong external id says so, and neither role, account nor id', async () => {
     const error = await failureOf(call(external('wrong-id-hunter2')));
@@ -141,6 +164,25 @@ describe('an integration whose credentials fail', () => {
     expect(error).toMatchObject({ code: 'SECRET_UNAVAILABLE', field: 'configuration.api_key' });
     expect(error.message).toContain('ABSENT');
     expect(calls()).toEqual([]);
+  });
+
+  it('by a secret under a key that is not there says which, and the others go on', async () => {
+    const sealedUnder = (id: string, integration: string) => ({
+      ...ACCESS_KEY,
+      api_key: seal(
+        INTEGRATION_CREDENTIALS.secretAccessKey,
+        secretPlace(integration, 'api_key'),
+        parseKeyring(encryptionKeys(id)),
+      ),
+    });
+    const error = await failureOf(call(sealedUnder('gone', 'prod')));
+    expect(error).toMatchObject({ code: 'SECRET_UNAVAILABLE', field: 'configuration.api_key', retryable: false });
+    expect(error.message).toMatch(/The record of the integration prod, configuration\.api_key: .*"gone"/);
+    expect(calls()).toEqual([]);
+    expect(await call(sealedUnder('here', 'other'), 'other')).toMatchObject({ body: expect.anything() });
+    // Moved to a record of another name, it is worth nothing.
+    const moved = await failureOf(call(sealedUnder('here', 'other'), 'thief'));
+    expect(moved).toMatchObject({ code: 'SECRET_UNAVAILABLE' });
   });
 
   it('by a wrong secret fails, without the secret or the key', async () => {

@@ -2,7 +2,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { familyOf, lifeOf } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
-import { secretForm } from '../../integrations/secrets.ts';
+import { secretForm } from '../../integrations/secrets/secret-fields.ts';
 import { parseSubjectId } from '../../rbac/subject.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Finding } from './finding.ts';

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { verifyCredentials } from '../../integrations/bedrock/verify-credentials.ts';
-import type { SecretSources } from '../../integrations/secrets.ts';
+import type { SecretSources } from '../../integrations/secrets/open-secret.ts';
 import { evictionPolicy } from '../../redis/eviction.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Finding } from './finding.ts';

@@ -2,8 +2,10 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import { ServiceError } from '../../errors.ts';
-import type { IntegrationConfiguration } from '../integration.ts';
-import { openSecret, type SecretSources } from '../secrets.ts';
+import type { SecretPlace } from '../../secrets/envelope.ts';
+import { EXTERNAL_ID, EXTERNAL_ID_FORM, type IntegrationConfiguration } from '../integration.ts';
+import { openSecret, type SecretSources } from '../secrets/open-secret.ts';
+import { secretPlace } from '../secrets/secret-fields.ts';
 import type { AwsCredentials, CredentialsSource } from './credentials.ts';
 
 /** What an assumed role may be used for, whatever else it may do: InvokeModel is what Converse needs, too. */
@@ -41,9 +43,10 @@ export function credentialsLoader(parts: LoaderParts): () => Promise<AwsCredenti
   }
 }
 
-async function loadAccessKey({ configuration, secrets }: LoaderParts): Promise<AwsCredentials> {
-  const field = 'configuration.api_key';
-  const secretAccessKey = await openSecret(configuration.api_key ?? '', field, secrets);
+async function loadAccessKey({ integration, configuration, secrets }: LoaderParts): Promise<AwsCredentials> {
+  const place = secretPlace(integration, 'api_key');
+  const { field } = place;
+  const secretAccessKey = await openSecret(configuration.api_key ?? '', place, secrets);
   // The SDK would sign with empty ones, and a session token from the environment must never be mixed in.
   if (!configuration.user || secretAccessKey === '') {
     throw new ServiceError('SECRET_UNAVAILABLE', `${field}: the access key or its secret is empty`, { field });
@@ -60,7 +63,7 @@ async function assumeRole({
   const externalId =
     configuration.externalId === undefined || configuration.externalId === null
       ? undefined
-      : await openExternalId(configuration.externalId, secrets);
+      : await openExternalId(configuration.externalId, secretPlace(integration, 'externalId'), secrets);
   const base = await conductorRole.get();
   try {
     return await requestRole(base);
@@ -102,18 +105,12 @@ async function assumeRole({
   }
 }
 
-/** STS: ExternalId, 2 to 1224 characters. Checked here, because STS repeats a malformed one in its refusal. */
-async function openExternalId(text: string, secrets: SecretSources): Promise<string> {
-  const field = 'configuration.externalId';
-  const externalId = await openSecret(text, field, secrets);
-  if (/^[\w+=,.@:/-]{2,1224}$/.test(externalId)) return externalId;
-  throw new ServiceError(
-    'SECRET_UNAVAILABLE',
-    `${field}: not an external id (2 to 1224 characters of letters, digits and +=,.@:/-_)`,
-    {
-      field,
-    },
-  );
+/** Checked here, because STS repeats a malformed one in its refusal. */
+async function openExternalId(text: string, place: SecretPlace, secrets: SecretSources): Promise<string> {
+  const { field } = place;
+  const externalId = await openSecret(text, place, secrets);
+  if (EXTERNAL_ID.test(externalId)) return externalId;
+  throw new ServiceError('SECRET_UNAVAILABLE', `${field}: not ${EXTERNAL_ID_FORM}`, { field });
 }
 
 /** STS: 2 to 64 characters of `[\w+=,.@-]`. It shows in the account's CloudTrail. */

@@ -2,7 +2,7 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { UndiciHttpHandler } from '@smithy/undici-http-handler';
 import type { Logger } from 'pino';
 import type { IntegrationConfiguration } from '../integration.ts';
-import type { SecretSources } from '../secrets.ts';
+import type { SecretSources } from '../secrets/open-secret.ts';
 import { credentialsLoader, loadFromDefaultChain } from './connection-types.ts';
 import { refreshingCredentials } from './credentials.ts';
 import { asServiceError } from './errors.ts';

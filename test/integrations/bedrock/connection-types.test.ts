@@ -6,6 +6,10 @@ import { type Simulator, startSimulator } from '../../../simulator/simulator.ts'
 import { credentialsLoader, loadFromDefaultChain } from '../../../src/integrations/bedrock/connection-types.ts';
 import type { AwsCredentials, CredentialsSource } from '../../../src/integrations/bedrock/credentials.ts';
 import { integrationRecord } from '../../../src/integrations/integration.ts';
+import { secretPlace } from '../../../src/integrations/secrets/secret-fields.ts';
+import { seal } from '../../../src/secrets/envelope.ts';
+import { parseKeyring } from '../../../src/secrets/keyring.ts';
+import { encryptionKeys } from '../../support/encryption-keys.ts';
 
 let simulator: Simulator;
 beforeAll(async () => {
@@ -31,6 +35,9 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
+const KEYRING = parseKeyring(encryptionKeys('one'));
+const sealed = (secret: string, field: 'api_key' | 'externalId') => seal(secret, secretPlace('prod', field), KEYRING);
+
 const CHAIN: CredentialsSource = { get: loadFromDefaultChain, renew: loadFromDefaultChain };
 
 function load(
@@ -44,7 +51,7 @@ function load(
   return credentialsLoader({
     integration,
     configuration: record.configuration,
-    secrets: { variables, filesDir: undefined },
+    secrets: { variables, filesDir: undefined, keyring: KEYRING },
     conductorRole,
   })();
 }
@@ -87,6 +94,8 @@ describe('ACCESS_KEY', () => {
     vi.stubEnv('AWS_SESSION_TOKEN', 'of-somebody-else');
     const variables = { BEDROCK_KEY: INTEGRATION_CREDENTIALS.secretAccessKey };
     expect(await load({ ...pair, api_key: 'env:BEDROCK_KEY' }, { variables })).toEqual(INTEGRATION_CREDENTIALS);
+    const envelope = sealed(INTEGRATION_CREDENTIALS.secretAccessKey, 'api_key');
+    expect(await load({ ...pair, api_key: envelope })).toEqual(INTEGRATION_CREDENTIALS);
     expect(await load({ ...pair, api_key: 'typed-in' })).toEqual({
       accessKeyId: INTEGRATION_CREDENTIALS.accessKeyId,
       secretAccessKey: 'typed-in',
@@ -134,6 +143,17 @@ describe('EXTERNAL_ROLE', () => {
   it('sends no external id where none is written', async () => {
     for (const externalId of [undefined, null]) await load(external({ roleArn: OPEN_ROLE.arn, externalId }));
     for (const { body } of assumed()) expect(body).not.toHaveProperty('ExternalId');
+  });
+
+  it('opens an external id that is sealed, for that field alone', async () => {
+    await load(external({ externalId: sealed(ROLE.externalId, 'externalId') }));
+    expect(assumed()).toMatchObject([{ body: { ExternalId: ROLE.externalId } }]);
+    // An access key's secret, moved into what is sent to somebody else's account.
+    await expect(load(external({ externalId: sealed('hunter2', 'api_key') }))).rejects.toMatchObject({
+      code: 'SECRET_UNAVAILABLE',
+      field: 'configuration.externalId',
+    });
+    expect(assumed().length).toBe(1);
   });
 
   it('opens an external id that is a reference, and asks nothing of AWS where it cannot', async () => {

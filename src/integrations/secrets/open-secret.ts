@@ -1,22 +1,18 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../../errors.ts';
+import { EnvelopeError, type SecretPlace, unseal } from '../../secrets/envelope.ts';
+import type { Keyring } from '../../secrets/keyring.ts';
+import { secretForm } from './secret-fields.ts';
 
+/** What the forms of a secret are opened with. */
 export interface SecretSources {
   /** Environment variables that `env:NAME` may name. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** The folder of `file:NAME`; undefined: none may be named. */
   readonly filesDir: string | undefined;
-}
-
-/** How a secret is written in a record. */
-export type SecretForm = 'encrypted' | 'environment' | 'file' | 'bare';
-
-export function secretForm(text: string): SecretForm {
-  if (text.startsWith('enc:')) return 'encrypted';
-  if (text.startsWith('env:')) return 'environment';
-  if (text.startsWith('file:')) return 'file';
-  return 'bare';
+  /** For `enc:v1:…`; may be empty: then no sealed secret opens. */
+  readonly keyring: Keyring;
 }
 
 /**
@@ -27,10 +23,12 @@ const FORBIDDEN_VARIABLES =
   /^(AWS_.*|CONDUCTOR_.*|REDIS_.*|ENCRYPTION_KEYS|SECRET_FILES_DIR|ADMIN_.*|ANONYMOUS_SUBJECT|TASK_.*|REGISTER_.*|MAX_IN_FLIGHT|WORKER_ID|DRAIN_TIMEOUT_MS|SUBJECT_SOURCES|RBAC_MODE|HTTP_PORT|LOG_LEVEL)$/;
 
 /**
- * The secret itself. Read again at every call, so that a rotated file is seen. Throws SECRET_UNAVAILABLE with the
- * field and the reference's name, never the secret.
+ * The secret itself. Read again at every call, so that a rotated file is seen. What was sealed is taken as it is, also
+ * where it reads like a reference. Throws SECRET_UNAVAILABLE with the field and the reference's name or the key's id,
+ * never the secret.
  */
-export async function openSecret(text: string, field: string, sources: SecretSources): Promise<string> {
+export async function openSecret(text: string, place: SecretPlace, sources: SecretSources): Promise<string> {
+  const { field } = place;
   const name = text.slice(text.indexOf(':') + 1);
   switch (secretForm(text)) {
     case 'bare':
@@ -44,8 +42,23 @@ export async function openSecret(text: string, field: string, sources: SecretSou
     }
     case 'file':
       return await readSecretFile(name, field, sources.filesDir);
-    case 'encrypted':
-      throw unavailable(field, 'this version cannot open encrypted secrets; use env:NAME or file:NAME');
+    case 'sealed':
+      return openSealed(text, place, sources.keyring);
+  }
+}
+
+const NEXT_STEP: Readonly<Record<EnvelopeError['kind'], string>> = {
+  'missing-key': "give the worker's ENCRYPTION_KEYS that key, or write the secret anew",
+  malformed: 'write the secret anew',
+  forged: 'write the secret anew',
+};
+
+function openSealed(text: string, place: SecretPlace, keyring: Keyring): string {
+  try {
+    return unseal(text, place, keyring);
+  } catch (error) {
+    if (!(error instanceof EnvelopeError)) throw error;
+    throw unavailable(place.field, `${error.message}; ${NEXT_STEP[error.kind]}`, error);
   }
 }
 
@@ -82,21 +95,4 @@ async function whereLinksLead(
 
 function unavailable(field: string, reason: string, cause?: unknown): ServiceError {
   return new ServiceError('SECRET_UNAVAILABLE', `${field}: ${reason}`, { field, cause });
-}
-
-export const MASK = '********';
-const MASKED_FIELDS = ['api_key', 'externalId', 'awsAccountId'] as const;
-
-/** An integration's record as it may be shown: secrets masked, references (`env:NAME`, `file:NAME`) as they are. */
-export function maskSecrets(record: unknown): unknown {
-  const configuration = (record as { configuration?: unknown } | null)?.configuration;
-  if (typeof configuration !== 'object' || configuration === null) return record;
-  const shown: Record<string, unknown> = { ...configuration };
-  for (const field of MASKED_FIELDS) {
-    const value = shown[field];
-    if (value === undefined || value === null) continue;
-    const form = typeof value === 'string' ? secretForm(value) : 'bare';
-    if (form !== 'environment' && form !== 'file') shown[field] = MASK;
-  }
-  return { ...(record as object), configuration: shown };
 }

@@ -2,10 +2,17 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { messageOf } from '../../src/errors.ts';
-import { MASK, maskSecrets, openSecret, secretForm } from '../../src/integrations/secrets.ts';
+import { messageOf } from '../../../src/errors.ts';
+import { openSecret } from '../../../src/integrations/secrets/open-secret.ts';
+import { secretForm, secretPlace } from '../../../src/integrations/secrets/secret-fields.ts';
+import { seal } from '../../../src/secrets/envelope.ts';
+import { parseKeyring } from '../../../src/secrets/keyring.ts';
+import { encryptionKeys } from '../../support/encryption-keys.ts';
 
+const PLACE = secretPlace('prod', 'api_key');
 const FIELD = 'configuration.api_key';
+const KEYRING = parseKeyring(encryptionKeys('new', 'old'));
+const NO_KEYS = parseKeyring(undefined);
 const SECRET = 'hunter2-hunter2';
 
 let root: string;
@@ -21,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 function open(text: string, variables: Record<string, string | undefined> = {}): Promise<string> {
-  return openSecret(text, FIELD, { variables, filesDir });
+  return openSecret(text, PLACE, { variables, filesDir, keyring: KEYRING });
 }
 
 async function expectRefused(text: string, variables: Record<string, string | undefined> = {}): Promise<void> {
@@ -33,12 +40,12 @@ async function expectRefused(text: string, variables: Record<string, string | un
 }
 
 describe('a secret in a record', () => {
-  it('is itself, a variable, a file or wrapped', () => {
+  it('is itself, a variable, a file or sealed', () => {
     expect(['x', 'env:X', 'file:x', 'enc:v1:k:x', 'env', ''].map(secretForm)).toEqual([
       'bare',
       'environment',
       'file',
-      'encrypted',
+      'sealed',
       'bare',
       'bare',
     ]);
@@ -47,9 +54,49 @@ describe('a secret in a record', () => {
   it('that stands there bare is taken as it is', async () => {
     expect(await open('a:b\n')).toBe('a:b\n');
   });
+});
 
-  it('that is wrapped is refused, without being repeated', async () => {
-    await expectRefused(`enc:v1:k1:${SECRET}`);
+describe('a sealed secret', () => {
+  const sealedUnder = (ids: string, place = PLACE) => seal(SECRET, place, parseKeyring(encryptionKeys(ids)));
+  const without = { variables: {}, filesDir: undefined, keyring: NO_KEYS };
+
+  it('opens under the newest key and under an older one', async () => {
+    expect(await open(seal(SECRET, PLACE, KEYRING))).toBe(SECRET);
+    expect(await open(sealedUnder('old'))).toBe(SECRET);
+  });
+
+  it('under a key that is not there is refused, with the key and what to do', async () => {
+    await expectRefused(sealedUnder('gone'));
+    await expect(open(sealedUnder('gone'))).rejects.toThrow(
+      `${FIELD}: it is sealed under the key "gone", which ENCRYPTION_KEYS does not have; give the worker's ENCRYPTION_KEYS that key`,
+    );
+    await expect(openSecret(sealedUnder('old'), PLACE, without)).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+  });
+
+  it.each([
+    ['another integration', secretPlace('other', 'api_key')],
+    ['another field', secretPlace('prod', 'externalId')],
+  ])('of %s is refused', async (_, place) => {
+    await expectRefused(sealedUnder('new', place));
+    await expect(open(sealedUnder('new', place))).rejects.toThrow('sealed for another record or field');
+  });
+
+  it.each([`enc:v1:k1:${SECRET}`, `enc:${SECRET}`, 'enc:', `enc:v2:new:${SECRET}`])(
+    'that is none is refused, and not repeated: %s',
+    async (text) => {
+      await expectRefused(text);
+      await expect(open(text)).rejects.toThrow('write the secret anew');
+    },
+  );
+
+  it('that reads like a reference is no reference', async () => {
+    const variables = { BEDROCK_KEY: SECRET };
+    expect(await open(seal('env:BEDROCK_KEY', PLACE, KEYRING), variables)).toBe('env:BEDROCK_KEY');
+    expect(await open(seal('file:inside', PLACE, KEYRING))).toBe('file:inside');
+  });
+
+  it('leaves those in other forms as they are where there is no key at all', async () => {
+    expect(await openSecret('env:BEDROCK_KEY', PLACE, { ...without, variables: { BEDROCK_KEY: SECRET } })).toBe(SECRET);
   });
 });
 
@@ -114,7 +161,9 @@ describe('a file', () => {
 
   it('may stand in a folder that is itself a link', async () => {
     await symlink(filesDir, join(root, 'link'));
-    expect(await openSecret('file:inside', FIELD, { variables: {}, filesDir: join(root, 'link') })).toBe(SECRET);
+    expect(
+      await openSecret('file:inside', PLACE, { variables: {}, filesDir: join(root, 'link'), keyring: NO_KEYS }),
+    ).toBe(SECRET);
   });
 
   it.each(['../outside', 'deep/../../outside', '..', '.', '', 'deep/..', './../outside', '../secrets2/x'])(
@@ -160,41 +209,8 @@ describe('a file', () => {
   });
 
   it('is refused where SECRET_FILES_DIR is not set', async () => {
-    const opened = openSecret('file:inside', FIELD, { variables: {}, filesDir: undefined });
+    const opened = openSecret('file:inside', PLACE, { variables: {}, filesDir: undefined, keyring: NO_KEYS });
     await expect(opened).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
     await expect(opened).rejects.toThrow('SECRET_FILES_DIR');
-  });
-});
-
-describe('an integration that is shown', () => {
-  const shown = (configuration: unknown) =>
-    (maskSecrets({ type: 'x', configuration }) as { configuration: unknown }).configuration;
-
-  it('masks secrets, bare and wrapped, and the account, but no reference', () => {
-    expect(shown({ api_key: SECRET, externalId: 'enc:v1:k:x', awsAccountId: '111122223333', user: 'AKIA' })).toEqual({
-      api_key: MASK,
-      externalId: MASK,
-      awsAccountId: MASK,
-      user: 'AKIA',
-    });
-    expect(shown({ api_key: 'env:KEY', externalId: 'file:x' })).toEqual({ api_key: 'env:KEY', externalId: 'file:x' });
-  });
-
-  it('masks what is no text, too, and leaves absent what is absent', () => {
-    expect(shown({ api_key: [SECRET], externalId: 5, awsAccountId: null })).toEqual({
-      api_key: MASK,
-      externalId: MASK,
-      awsAccountId: null,
-    });
-    expect(shown({})).toEqual({});
-  });
-
-  it('is not changed by being shown, and shown whatever it is', () => {
-    const record = { configuration: { api_key: SECRET } };
-    maskSecrets(record);
-    expect(record.configuration.api_key).toBe(SECRET);
-    for (const value of [null, undefined, 1, 'x', [], {}, { configuration: null }]) {
-      expect(maskSecrets(value)).toEqual(value);
-    }
   });
 });
