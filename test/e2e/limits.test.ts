@@ -26,11 +26,12 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-const tasks = (world: World, name: string, models: readonly string[]) =>
+const tasks = (world: World, name: string, models: readonly string[], taskName?: string) =>
   startMany(
     world,
     {
       workflow: `${name}_task`,
+      ...(taskName === undefined ? {} : { name: taskName }),
       type: 'LLM_TEXT_COMPLETE',
       input: { llmProvider: 'main', prompt: 'Hi', maxTokens: 20 },
     },
@@ -82,7 +83,14 @@ describe.concurrent('a limit over all workers', { timeout: 120_000 }, () => {
     // Between the two it waits for credentials.
     await world.control('latency', { model: 'sts', ms: 3_000 });
     const { cli } = await world.startWorker();
-    const ids = await tasks(world, 'frozen', Array<string>(2).fill(FROZEN));
+    // Of its own: a response timeout shorter than what a worker's death takes to be noticed would make this another test.
+    await world.conductor.registerTaskDef({
+      name: 'frozen_task',
+      retryCount: 0,
+      timeoutSeconds: 0,
+      responseTimeoutSeconds: 120,
+    });
+    const ids = await tasks(world, 'frozen', Array<string>(2).fill(FROZEN), 'frozen_task');
     const places = () => world.redis.zcard(world.key(`run:lane:main:${FROZEN}:leases`));
     await expect.poll(places, { timeout: 20_000, interval: 10 }).toBe(2);
     cli.kill('SIGSTOP');
@@ -91,10 +99,10 @@ describe.concurrent('a limit over all workers', { timeout: 120_000 }, () => {
     const calls = async () => (await world.calls()).models[FROZEN];
     expect(await calls()).toBeUndefined();
     await world.startWorker();
-    await expect.poll(async () => (await calls())?.inFlight, { timeout: 80_000 }).toBe(2);
+    await expect.poll(async () => (await calls())?.inFlight, { timeout: 40_000 }).toBe(2);
     // It has its credentials at once: they have come while it was frozen.
     cli.kill('SIGCONT');
     expect(statusesOf(await whenOver(world, ids))).toEqual({ COMPLETED: 2 });
     expect(await calls()).toMatchObject({ calls: 2, maxInFlight: 2 });
-  }, 150_000);
+  });
 });
