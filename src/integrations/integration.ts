@@ -18,7 +18,8 @@ export const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
 export const EXTERNAL_ID_FORM = 'an external id (2 to 1224 characters of letters, digits and +=,.@:/-_)';
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d{1,2}$/;
 
-const configuration = z
+/** How an integration reaches AWS. */
+export const integrationConfiguration = z
   .strictObject({
     connectionType: z.enum(CONNECTION_TYPES),
     region: z.string().regex(REGION, 'an AWS region, such as us-east-1'),
@@ -58,7 +59,7 @@ export const integrationRecord = z.strictObject({
     .boolean()
     .nullish()
     .transform((value) => value ?? true),
-  configuration,
+  configuration: integrationConfiguration,
   tags,
   modelsCount: z.number().nullish(),
   apis: z.array(z.unknown()).nullish(),

@@ -6,6 +6,7 @@ export const MASK = '********';
 
 /** The fields that Orkes types PASSWORD: written, and never read again. */
 export const MASKED_FIELDS = ['api_key', 'externalId', 'awsAccountId'] as const;
+export type MaskedField = (typeof MASKED_FIELDS)[number];
 
 /** An integration's record as a command may show it: secrets masked, references (`env:NAME`, `file:NAME`) as they are. */
 export function maskSecrets(record: unknown): unknown {
