@@ -122,6 +122,24 @@ Examples:
       end(await (await main()).runCheckCommand({ offline: options.offline, terminal: terminalFor(options) }));
     });
 
+  program
+    .command('bootstrap')
+    .description("makes the first administrator's access key, once")
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      `
+It needs REDIS_URL, and the ENCRYPTION_KEYS with which the admin API runs. The secret is shown once.
+Exit code 1: there is an administrator's key already; the message says how to get another.
+
+Examples:
+  ENCRYPTION_KEYS="k1:$(openssl rand -base64 32)" bedrock-cohere bootstrap
+  bedrock-cohere bootstrap --output json`,
+    )
+    .action(async (options: OutputOption) => {
+      end(await (await main()).runBootstrapCommand(terminalFor(options)));
+    });
+
   return program;
 }
 

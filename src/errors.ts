@@ -7,6 +7,11 @@
 export const ERROR_CODES = {
   INPUT_INVALID: { retryable: false, meaning: 'A task input is missing, of the wrong form or out of range.' },
   SUBJECT_UNKNOWN: { retryable: false, meaning: 'Nobody could be named as the one this task runs for.' },
+  TOKEN_EXPIRED: { retryable: false, meaning: 'The time of the token in `accessToken` is over.' },
+  TOKEN_INVALID: {
+    retryable: false,
+    meaning: 'The token in `accessToken` proves nothing, or is not for this task.',
+  },
   PERMISSION_DENIED: {
     retryable: false,
     meaning: 'The subject holds no grant for what the task names, or what it names does not exist.',
@@ -43,6 +48,9 @@ export const ERROR_CODES = {
   CONFIG_INVALID: { retryable: false, meaning: 'Environment variables are missing or of the wrong form.' },
   MANIFEST_INVALID: { retryable: false, meaning: 'A manifest cannot be read or says something that is not allowed.' },
   CATALOG_CHANGED: { retryable: true, meaning: 'Somebody else changed Redis while a command was about to.' },
+  ALREADY_BOOTSTRAPPED: { retryable: false, meaning: "The first administrator's key has been made before." },
+  NOT_FOUND: { retryable: false, meaning: 'There is no such record.' },
+  TOO_MANY_REQUESTS: { retryable: true, meaning: 'Too many attempts to prove an access key, or too many that failed.' },
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not know.' },
   UNREACHABLE: { retryable: true, meaning: 'Redis, Conductor or AWS could not be reached by a command.' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;
@@ -52,6 +60,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export interface ServiceErrorOptions {
   /** Where the fault lies, as the one who wrote it would name it: `temperature`, `promptVariables.text`, `configuration.region`. */
   readonly field?: string | undefined;
+  /** When it is worth trying again, in whole seconds, where that is known. */
+  readonly retryAfterSeconds?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -61,12 +71,14 @@ export class ServiceError extends Error {
   /** Whether the same request may succeed later. Decides between FAILED and FAILED_WITH_TERMINAL_ERROR. */
   readonly retryable: boolean;
   readonly field: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ServiceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable = ERROR_CODES[code].retryable;
     this.field = options.field;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { loadSnapshot } from './catalog/load.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
+import { runBootstrap } from './commands/bootstrap.ts';
 import { runCan } from './commands/can.ts';
 import { checkConductor } from './commands/check/conductor.ts';
 import type { Finding } from './commands/check/finding.ts';
@@ -62,6 +63,12 @@ export async function runApplyCommand(options: {
 export async function runCanCommand(subject: string, target: string, terminal: Terminal): Promise<number> {
   return await withRedis(async (redis, config) =>
     runCan(await loadSnapshot(redis, keyNames(config.redis.prefix)), subject, target, terminal),
+  );
+}
+
+export async function runBootstrapCommand(terminal: Terminal): Promise<number> {
+  return await withRedis((redis, config) =>
+    runBootstrap({ redis, names: keyNames(config.redis.prefix), keyring: config.secrets.keyring, terminal }),
   );
 }
 

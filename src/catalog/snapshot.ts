@@ -1,3 +1,4 @@
+import type { AccessKey, TokenKey } from '../identity/records.ts';
 import type { Integration } from '../integrations/integration.ts';
 import type { Model } from '../integrations/model.ts';
 import type { Prompt } from '../prompts/prompt.ts';
@@ -87,6 +88,14 @@ export class Snapshot implements AccessWorld {
 
   role(id: string): Role | undefined {
     return found(this.lookup('roles', id));
+  }
+
+  accessKey(id: string): AccessKey | undefined {
+    return found(this.lookup('access-keys', id));
+  }
+
+  tokenKey(id: string): TokenKey | undefined {
+    return found(this.lookup('token-keys', id));
   }
 
   /**

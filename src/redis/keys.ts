@@ -42,6 +42,8 @@ export interface KeyNames {
   lane(lane: string): LaneKeys;
   /** Set of the lanes that have tickets. */
   readonly waiting: string;
+  /** The one workflow instance that a token made for a single one is for, by the token's `jti`. */
+  tokenPin(jti: string): string;
   readonly admin: AdminKeys;
 }
 
@@ -51,6 +53,8 @@ export interface AdminKeys {
   readonly signing: string;
   /** Hash: access key id → the hash of its secret. */
   readonly keyHashes: string;
+  /** Hash: `accessKey` and `at` of the first administrator's key. */
+  readonly bootstrap: string;
 }
 
 /** What workers hold, and who they are: see `src/cluster/ledger-store.ts`. */
@@ -115,7 +119,12 @@ export function keyNames(prefix: string): KeyNames {
     ledger: ledgerKeys(`${prefix}run:`),
     lane: (lane) => laneKeys(`${prefix}run:lane:${lane}:`),
     waiting: `${prefix}run:waiting`,
-    admin: { signing: `${prefix}admin:signing`, keyHashes: `${prefix}admin:key-hashes` },
+    tokenPin: (jti) => `${prefix}run:token:${jti}`,
+    admin: {
+      signing: `${prefix}admin:signing`,
+      keyHashes: `${prefix}admin:key-hashes`,
+      bootstrap: `${prefix}admin:bootstrap`,
+    },
   };
 }
 

@@ -30,6 +30,21 @@ describe('the keys of the contract', () => {
     );
   });
 
+  it('have what only administrators read under admin, of which no worker is told', () => {
+    expect(keys.admin).toEqual({
+      signing: 'cohere:admin:signing',
+      keyHashes: 'cohere:admin:key-hashes',
+      bootstrap: 'cohere:admin:bootstrap',
+    });
+    for (const key of Object.values(keys.admin)) {
+      expect(keys.trackedPrefixes.some((prefix) => key.startsWith(prefix))).toBe(false);
+    }
+  });
+
+  it('have the workflow of a token under run', () => {
+    expect(keys.tokenPin('jti')).toBe('cohere:run:token:jti');
+  });
+
   it('have the ledger of workers under run', () => {
     const { held, claim, answer, ticket, ...one } = keys.ledger;
     expect(one).toEqual({

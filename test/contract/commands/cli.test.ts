@@ -5,18 +5,30 @@ import { INTEGRATION, install, runOnTerminal } from './installation.ts';
 const ESCAPE = String.fromCharCode(27);
 
 describe('--help', () => {
-  it.each(['worker', 'apply', 'can', 'check'])('of %s shows two examples that call it', async (command) => {
-    const { code, stdout, stderr } = await runCli([command, '--help']);
-    expect([code, stderr]).toEqual([0, '']);
-    const [, examples = ''] = stdout.split('Examples:\n');
-    const calls = examples.split('\n').filter((line) => line.includes(`bedrock-cohere ${command}`));
-    expect(calls.length).toBeGreaterThanOrEqual(2);
-  });
+  it.each(['worker', 'apply', 'can', 'check', 'bootstrap'])(
+    'of %s shows two examples that call it',
+    async (command) => {
+      const { code, stdout, stderr } = await runCli([command, '--help']);
+      expect([code, stderr]).toEqual([0, '']);
+      const [, examples = ''] = stdout.split('Examples:\n');
+      const calls = examples.split('\n').filter((line) => line.includes(`bedrock-cohere ${command}`));
+      expect(calls.length).toBeGreaterThanOrEqual(2);
+    },
+  );
 
   it('of the program names every command and the environment', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const word of ['worker', 'apply', 'can', 'check', 'REDIS_URL', 'REDIS_PREFIX', 'CONDUCTOR_SERVER_URL']) {
+    for (const word of [
+      'worker',
+      'apply',
+      'can',
+      'check',
+      'bootstrap',
+      'REDIS_URL',
+      'REDIS_PREFIX',
+      'CONDUCTOR_SERVER_URL',
+    ]) {
       expect(stdout).toContain(word);
     }
   });

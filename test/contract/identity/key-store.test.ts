@@ -1,0 +1,175 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { loadSnapshot } from '../../../src/catalog/load.ts';
+import { verifySecret } from '../../../src/identity/access-keys.ts';
+import {
+  accessKeysOf,
+  createAccessKey,
+  deleteAccessKey,
+  keyHashOf,
+  setAccessKeyEnabled,
+} from '../../../src/identity/key-store.ts';
+import { compareAndWrite } from '../../../src/redis/compare-and-write.ts';
+import { type KeyNames, keyNames } from '../../../src/redis/keys.ts';
+import type {} from '../../support/redis-for-all.ts';
+import { freshPrefix } from '../support/live-catalog.ts';
+
+let redis: Redis;
+let names: KeyNames;
+
+beforeAll(() => {
+  redis = new Redis(inject('redisUrl'));
+});
+afterAll(() => redis.disconnect());
+beforeEach(async () => {
+  names = keyNames(freshPrefix());
+  await redis.hset(names.hash('applications'), 'claims', '{"name":"Claims","workflows":["claims_*"]}');
+});
+
+const store = () => ({ redis, names });
+const create = (applicationId = 'claims') => createAccessKey(store(), { applicationId, by: 'app:root' });
+const applicationNow = async () => JSON.parse((await redis.hget(names.hash('applications'), 'claims')) ?? '');
+
+describe('a new access key', () => {
+  it('is of its application, is switched on, and its secret is kept as a hash only, under admin', async () => {
+    const { id, secret } = await create();
+    const snapshot = await loadSnapshot(redis, names);
+    expect(snapshot.accessKey(id)).toEqual({
+      application: 'claims',
+      applicationUid: (await applicationNow()).uid,
+      enabled: true,
+      createdAt: expect.any(Number),
+      createdBy: 'app:root',
+    });
+    expect(await verifySecret(secret, await keyHashOf(store(), id))).toBe(true);
+    for (const key of await redis.keys(`${names.prefix}*`)) {
+      expect(JSON.stringify(await redis.hgetall(key)), key).not.toContain(secret);
+      if (key !== names.admin.keyHashes) expect(JSON.stringify(await redis.hgetall(key)), key).not.toContain('scrypt');
+    }
+  });
+
+  it('gives its application a uid, once, and leaves the rest of its record as it was', async () => {
+    await create();
+    const { uid, ...rest } = await applicationNow();
+    expect(uid).toMatch(/^[0-9a-f-]{36}$/);
+    expect(rest).toEqual({ name: 'Claims', workflows: ['claims_*'] });
+    await create();
+    expect((await applicationNow()).uid).toBe(uid);
+  });
+
+  it('agrees with the others on the uid where eight are made at once', async () => {
+    const keys = await Promise.all(Array.from({ length: 8 }, () => create()));
+    const snapshot = await loadSnapshot(redis, names);
+    const uids = keys.map(({ id }) => snapshot.accessKey(id)?.applicationUid);
+    expect(new Set(uids)).toEqual(new Set([(await applicationNow()).uid]));
+  });
+
+  it.each([
+    ['that does not exist', 'other', 'NOT_FOUND'],
+    ['whose record cannot be read', 'broken', 'RECORD_INVALID'],
+  ])('is not made for an application %s', async (_, applicationId, code) => {
+    await redis.hset(names.hash('applications'), 'broken', '{"nam":"SEKRET"}');
+    const error = await create(applicationId).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    expect(String(error)).not.toContain('SEKRET');
+    expect(await redis.exists(names.hash('access-keys'), names.admin.keyHashes)).toBe(0);
+  });
+});
+
+describe('an access key', () => {
+  it('is switched off and on, and to what it is not', async () => {
+    const { id: accessKeyId } = await create();
+    const set = (enabled: boolean | 'toggle') =>
+      setAccessKeyEnabled(store(), { applicationId: 'claims', accessKeyId, enabled });
+    const now = async () => (await loadSnapshot(redis, names)).accessKey(accessKeyId)?.enabled;
+    for (const [asked, then] of [
+      [false, false],
+      [false, false],
+      ['toggle', true],
+      ['toggle', false],
+      [true, true],
+    ] as const) {
+      expect((await set(asked)).enabled).toBe(then);
+      expect(await now()).toBe(then);
+    }
+  });
+
+  it('is never where two who toggle it at once see the same', async () => {
+    const { id: accessKeyId } = await create();
+    const toggle = () => setAccessKeyEnabled(store(), { applicationId: 'claims', accessKeyId, enabled: 'toggle' });
+    const both = await Promise.all([toggle(), toggle()]);
+    expect(both.map(({ enabled }) => enabled).sort()).toEqual([false, true]);
+  });
+
+  it('is deleted with its hash', async () => {
+    const [first, second] = [await create(), await create()];
+    await deleteAccessKey(store(), { applicationId: 'claims', accessKeyId: first.id });
+    expect(await redis.hkeys(names.hash('access-keys'))).toEqual([second.id]);
+    expect(await redis.hkeys(names.admin.keyHashes)).toEqual([second.id]);
+  });
+
+  it('is none where it is named as another application’s', async () => {
+    const { id: accessKeyId } = await create();
+    await redis.hset(names.hash('applications'), 'other', '{}');
+    for (const applicationId of ['other', 'none']) {
+      const named = { applicationId, accessKeyId };
+      await expect(setAccessKeyEnabled(store(), { ...named, enabled: false })).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+      });
+      await expect(deleteAccessKey(store(), named)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    }
+    expect((await loadSnapshot(redis, names)).accessKey(accessKeyId)?.enabled).toBe(true);
+  });
+
+  it('is listed with the others of its application, the oldest first', async () => {
+    const [first, second] = [await create(), await create()];
+    await redis.hset(names.hash('applications'), 'other', '{}');
+    await create('other');
+    const listed = accessKeysOf(await loadSnapshot(redis, names), 'claims');
+    expect(new Set(listed.map(({ id }) => id))).toEqual(new Set([first.id, second.id]));
+    expect(listed.map(({ record }) => record.createdAt)).toEqual(
+      listed.map(({ record }) => record.createdAt).sort((one, other) => one - other),
+    );
+  });
+});
+
+describe('a write of what was read', () => {
+  const write = (expected: string | undefined, value: string | undefined, more: { key?: string } = {}) =>
+    compareAndWrite(
+      redis,
+      [{ key: names.hash('users'), field: 'alice', value: expected }],
+      [
+        { key: names.hash('users'), field: 'alice', value },
+        { key: more.key ?? names.hash('roles'), field: 'r', value: '{}' },
+      ],
+    );
+  const alice = () => redis.hget(names.hash('users'), 'alice');
+
+  it('is made where it is still so, and whole', async () => {
+    expect(await write(undefined, 'one')).toBe(true);
+    expect(await write('one', 'two')).toBe(true);
+    expect(await alice()).toBe('two');
+    expect(await write('two', undefined)).toBe(true);
+    expect(await alice()).toBeNull();
+    expect(await redis.hget(names.hash('roles'), 'r')).toBe('{}');
+  });
+
+  it.each([
+    ['is gone', 'one', null],
+    ['is another', 'one', 'two'],
+    ['is there', undefined, 'two'],
+    ['is empty', undefined, ''],
+    ['is not empty', '', 'two'],
+  ])('is not made at all where what was read %s', async (_, expected, there) => {
+    if (there !== null) await redis.hset(names.hash('users'), 'alice', there);
+    expect(await write(expected, 'three')).toBe(false);
+    expect(await alice()).toBe(there);
+    expect(await redis.exists(names.hash('roles'))).toBe(0);
+  });
+
+  it('is not begun where one of its keys is no hash', async () => {
+    await redis.set(`${names.prefix}text`, 'x');
+    await expect(write(undefined, 'one', { key: `${names.prefix}text` })).rejects.toThrow('WRONGTYPE');
+    expect(await alice()).toBeNull();
+  });
+});
