@@ -6,12 +6,17 @@ import { matchesWorkflow } from './workflow-pattern.ts';
 export const SUBJECT_SOURCES = ['token', 'creator', 'application', 'owner'] as const;
 export type SubjectSource = (typeof SUBJECT_SOURCES)[number];
 
+/** What the token of a task says, once it was verified. It proves whom it names, so that their role ADMIN counts. */
+export type TokenWord =
+  | { readonly kind: 'known'; readonly subject: Subject }
+  | { readonly kind: 'refused'; readonly code: 'TOKEN_EXPIRED' | 'TOKEN_INVALID'; readonly reason: string };
+
 /** What is known of the workflow that a task belongs to. */
 export interface TaskOrigin {
   /** The task's own workflow; a sub-workflow's task is judged by the sub-workflow's name. */
   readonly workflowType: string;
-  /** Whether the task's input carries an `accessToken`. */
-  readonly hasToken: boolean;
+  /** Undefined where the task carries no `accessToken`. */
+  readonly token?: TokenWord | undefined;
   /** Who started the workflow, as Conductor says: `alice@example.com` or `app:claims`. Absent where it does not say. */
   readonly createdBy?: string | undefined;
   /** The workflow definition's `ownerEmail`. */
@@ -26,8 +31,8 @@ export type SubjectAnswer =
       /** False for a subject that only a name or an e-mail address stands for: it is never ADMIN. */
       readonly mayBeAdmin: boolean;
     }
-  /** Nobody, and why; ends the task. */
-  | { readonly kind: 'refused'; readonly reason: string };
+  /** Nobody, and why; ends the task. `code`: what is wrong with its token. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly code?: 'TOKEN_EXPIRED' | 'TOKEN_INVALID' };
 
 /**
  * The subject of a task: the first source that answers. A source that is present but cannot be trusted refuses; only
@@ -41,8 +46,9 @@ export function subjectOf(
   for (const source of sources) {
     switch (source) {
       case 'token':
-        if (origin.hasToken) {
-          return { kind: 'refused', reason: 'the task carries an accessToken, which this version cannot verify' };
+        if (origin.token?.kind === 'refused') return origin.token;
+        if (origin.token !== undefined) {
+          return { kind: 'known', subject: origin.token.subject, source, mayBeAdmin: true };
         }
         break;
       case 'creator':
@@ -84,6 +90,8 @@ export function subjectOf(
     kind: 'refused',
     reason:
       `nobody is known to run the workflow ${origin.workflowType} (asked: ${sources.join(', ')}): ` +
-      'an administrator can name its pattern in the workflows of an application that holds the grant',
+      (sources.includes('token') && !sources.includes('application')
+        ? 'start it with a token for tasks as the input accessToken of its LLM tasks'
+        : 'an administrator can name its pattern in the workflows of an application that holds the grant'),
   };
 }

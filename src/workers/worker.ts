@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createLedgerStore } from '../cluster/ledger-store.ts';
+import { createTokenPins } from '../cluster/token-pins.ts';
 import type { Config, TaskType } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { createClients } from '../integrations/clients.ts';
@@ -29,6 +30,7 @@ import type { LlmTaskKind } from './tasks/llm-plan.ts';
 import { createLlmTaskHandler } from './tasks/llm-task.ts';
 import { createSubjectFinder } from './tasks/subject-source.ts';
 import { textComplete } from './tasks/text-complete.ts';
+import { createTokenSource } from './tasks/token-source.ts';
 
 /** `starting` → `running` → `draining` → `stopped`; a stop may come at any time. */
 export type WorkerState = 'starting' | 'running' | 'draining' | 'stopped';
@@ -115,6 +117,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   });
   const subjects = createSubjectFinder({
     sources: config.access.sources,
+    tokens: createTokenSource({ catalog: catalog.current, pins: createTokenPins({ redis: runtime, names }) }),
     conductor,
     authenticated: async () => Object.keys(await session.headers()).length > 0,
   });

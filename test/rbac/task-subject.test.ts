@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { applicationRecord } from '../../src/rbac/records.ts';
 import { type SubjectSource, subjectOf, type TaskOrigin } from '../../src/rbac/task-subject.ts';
 
-const ORIGIN: TaskOrigin = { workflowType: 'claims_intake', hasToken: false };
+const ORIGIN: TaskOrigin = { workflowType: 'claims_intake' };
 const EVERYTHING: TaskOrigin = { ...ORIGIN, createdBy: 'alice@example.com', ownerEmail: 'owner@example.com' };
 const SOURCES: readonly SubjectSource[] = ['token', 'creator', 'application'];
 
@@ -26,6 +26,12 @@ const application = {
   subject: { type: 'USER', id: 'app:claims' },
   source: 'application',
   mayBeAdmin: false,
+};
+const token = {
+  kind: 'known',
+  subject: { type: 'USER', id: 'app:robot' },
+  source: 'token',
+  mayBeAdmin: true,
 };
 const owner = {
   kind: 'known',
@@ -54,13 +60,34 @@ describe('the subject of a task', () => {
     });
   });
 
-  it('is nobody where a token is present that cannot be verified, whatever else is known', () => {
-    const answer = ask(['token', 'creator', 'application', 'owner'], { ...EVERYTHING, hasToken: true }, CLAIMS);
-    expect(answer).toEqual({ kind: 'refused', reason: expect.stringContaining('accessToken') });
+  const TOKEN = { kind: 'known', subject: { type: 'USER', id: 'app:robot' } } as const;
+
+  it('is whom a token proves, wherever that is asked first', () => {
+    expect(ask(SOURCES, { ...EVERYTHING, token: TOKEN }, CLAIMS)).toEqual(token);
+    expect(ask(['creator', 'token'], { ...EVERYTHING, token: TOKEN }, CLAIMS)).toEqual(creator);
+    expect(ask(['creator', 'token'], { ...ORIGIN, token: TOKEN }, CLAIMS)).toEqual(token);
   });
 
+  it.each(['TOKEN_EXPIRED', 'TOKEN_INVALID'] as const)(
+    'is nobody where a token is present that proves nothing (%s), whatever else is known',
+    (code) => {
+      const refused = { kind: 'refused', code, reason: 'why' } as const;
+      const all: SubjectSource[] = ['token', 'creator', 'application', 'owner'];
+      expect(ask(all, { ...EVERYTHING, token: refused }, CLAIMS)).toEqual(refused);
+    },
+  );
+
   it('is not asked of a token that is no source', () => {
-    expect(ask(['creator'], { ...EVERYTHING, hasToken: true })).toEqual(creator);
+    const refused = { kind: 'refused', code: 'TOKEN_INVALID', reason: 'why' } as const;
+    expect(ask(['creator'], { ...EVERYTHING, token: refused })).toEqual(creator);
+    expect(ask(['creator'], { ...EVERYTHING, token: TOKEN })).toEqual(creator);
+  });
+
+  it('is nobody without a token where only that is asked, and it is said what to do', () => {
+    expect(ask(['token'], EVERYTHING, CLAIMS)).toEqual({
+      kind: 'refused',
+      reason: expect.stringContaining('a token for tasks as the input accessToken'),
+    });
   });
 
   it('is the owner only where that is chosen', () => {

@@ -154,7 +154,13 @@ export function createConductor({ apiUrl, session }: { apiUrl: string; session: 
   async function read(operation: string, path: string, signal?: AbortSignal): Promise<unknown> {
     const text = await request(operation, { method: 'GET', path, timeoutMs: ANSWER_TIMEOUT_MS, signal });
     // 204: nothing there.
-    return text === '' ? undefined : JSON.parse(text);
+    if (text === '') return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      // V8's own words repeat a piece of the text, which may be of a task's input.
+      throw new Error(`the answer to ${operation} is no JSON; is it a Conductor?`);
+    }
   }
 
   /** Undefined for what Conductor itself, and nobody in its place, says it does not know: by 404, older servers by 204. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AccessToken } from './access-token.ts';
 
 const definition = z
   .object({
@@ -37,7 +38,7 @@ const polledTask = z
       workflowType: task.workflowType ?? '',
       /** The name whose definition protects the task; its type is something else. */
       name: task.taskDefName ?? task.workflowTask?.name ?? task.taskType ?? '',
-      input: task.inputData ?? {},
+      ...withoutToken(task.inputData ?? {}),
       /** Conductor keeps a large input elsewhere; it is then not in `input`. */
       inputIsElsewhere: typeof task.externalInputPayloadStoragePath === 'string',
       pollCount: task.pollCount ?? 0,
@@ -67,6 +68,15 @@ const polledTask = z
       endsAt: remaining === undefined ? undefined : Date.now() + remaining,
     };
   });
+
+/** A token is no input: nothing that holds, compares or logs inputs has it. Null, as Conductor gives for what is not there, is none. */
+function withoutToken({ accessToken, ...input }: Readonly<Record<string, unknown>>): {
+  input: Readonly<Record<string, unknown>>;
+  accessToken: AccessToken | undefined;
+} {
+  const isThere = accessToken !== undefined && accessToken !== null;
+  return { input, accessToken: isThere ? new AccessToken(accessToken) : undefined };
+}
 
 /**
  * `timeoutSeconds` count from a task's first poll, `totalTimeoutSeconds` from the first scheduling of its first try

@@ -16,6 +16,7 @@ import { type AccessMode, createTaskPermission } from './permission.ts';
 import { sleepAtMost } from './sleep-bound.ts';
 import type { SubjectByRecords, SubjectFinder } from './subject-source.ts';
 import { blameDefaults, readNames } from './task-inputs.ts';
+import { Undecided } from './undecided.ts';
 
 /** One run of a task. */
 export interface TaskRun {
@@ -49,10 +50,6 @@ function isFinal(error: unknown): boolean {
 
 /** How long a task stays away that came while nothing could be decided, in seconds. */
 const UNDECIDED_SECONDS = 5;
-
-class Undecided extends Error {
-  override readonly name = 'Undecided';
-}
 
 /**
  * A task's way: input → subject → decision → integration, model, prompt → lane → Bedrock → output. What was decided
@@ -132,7 +129,10 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
     }
   }
 
-  /** Conductor is asked who started a workflow; while it does not say, the task goes back rather than spend a retry. */
+  /**
+   * Conductor is asked who started a workflow, Redis which workflow a token is for; while they do not say, the task goes back
+   * rather than spend a retry.
+   */
   async function subjectOf(task: PolledTask): Promise<SubjectByRecords> {
     try {
       return await parts.subjects.of(task);
@@ -144,7 +144,7 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
         );
       log.warn(
         { reason: messageOf(error), workflowId: task.workflowInstanceId },
-        'Conductor does not say who started a workflow',
+        'It cannot be found out for whom a task runs; it goes back',
       );
       throw new Undecided();
     }

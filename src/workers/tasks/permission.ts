@@ -12,7 +12,7 @@ export type AccessMode = 'enforce' | 'audit' | 'off';
 
 /** What one task's subject may do, asked as often as needed: at its start and again at its dispatch. */
 export interface TaskPermission {
-  /** Throws PERMISSION_DENIED or SUBJECT_UNKNOWN, unless the mode lets it pass; a denial goes on record once. */
+  /** Throws PERMISSION_DENIED, SUBJECT_UNKNOWN, TOKEN_EXPIRED or TOKEN_INVALID, unless the mode lets it pass; a denial goes on record once. */
   require(snapshot: Snapshot, target: TaskTarget): void;
   /** ` Did you mean "x"?` from names that the subject may use itself, else ''. */
   hint(snapshot: Snapshot, target: TaskTarget): string;
@@ -58,8 +58,9 @@ export function createTaskPermission(parts: {
     require(snapshot, target) {
       if (mode === 'off' || subject === undefined) return;
       if (subject.kind === 'refused') {
-        const field = inputNaming(target);
-        const error = new ServiceError('SUBJECT_UNKNOWN', `Nobody may use ${targetInTask(target)}: ${subject.reason}`, {
+        const { code = 'SUBJECT_UNKNOWN' } = subject;
+        const field = code === 'SUBJECT_UNKNOWN' ? inputNaming(target) : 'accessToken';
+        const error = new ServiceError(code, `Nobody may use ${targetInTask(target)}: ${subject.reason}`, {
           field,
         });
         return refuse(target, subject.reason, error);

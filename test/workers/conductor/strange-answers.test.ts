@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Conductor, ConductorRefusal, createConductor } from '../../../src/workers/conductor/conductor.ts';
 import { createConductorSession } from '../../../src/workers/conductor/session.ts';
@@ -28,6 +29,18 @@ afterEach(() => close());
 
 const UPDATE = { taskId: 'task-1', workflowInstanceId: 'w', status: 'COMPLETED' } as const;
 const POLL = { queue: 'q', count: 1, waitMs: 10, workerId: 'w', domain: undefined };
+
+describe('an answer that is no JSON', () => {
+  it.each([['["SEKRET" SEKRET]'], ['{"inputData":{"accessToken":"SEKRET"}} SEKRET'], ['SEKRET'], ['["SEKRET']])(
+    'is said to be none, without a piece of it: %s',
+    async (body) => {
+      answer = { status: 200, type: 'application/json', body };
+      const error = await conductor.poll(POLL).catch((thrown: unknown) => thrown as Error);
+      expect(error).toMatchObject({ message: 'the answer to a poll is no JSON; is it a Conductor?' });
+      expect(inspect(error, { depth: 5 })).not.toContain('SEKRET');
+    },
+  );
+});
 
 describe('an update', () => {
   it.each([

@@ -3,6 +3,7 @@
 import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';
+import type { TokenPins } from '../../../src/cluster/token-pins.ts';
 import type { CredentialsRefused } from '../../../src/integrations/bedrock/client.ts';
 import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
 import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
@@ -16,6 +17,7 @@ import { createLlmTaskHandler, type LlmTaskParts, type TaskRun } from '../../../
 import type { AccessMode } from '../../../src/workers/tasks/permission.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
 import { textComplete } from '../../../src/workers/tasks/text-complete.ts';
+import { createTokenSource } from '../../../src/workers/tasks/token-source.ts';
 import { soloLanes } from '../../integrations/lanes/support/solo-lanes.ts';
 import { capturedLog, polled, silentMetrics } from './harness.ts';
 
@@ -103,12 +105,28 @@ export interface HandlerOptions {
   readonly world?: World;
   readonly mode?: AccessMode;
   readonly sources?: readonly SubjectSource[];
+  readonly pins?: TokenPins;
   /** While credentials are fetched: for a client of this configuration, others than those that were refused. */
   readonly ready?: (
     signal: AbortSignal,
     wanted: { readonly configuration: IntegrationConfiguration; readonly refused: CredentialsRefused | undefined },
   ) => void | Promise<void>;
   readonly answer?: (sent: Sent, signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
+}
+
+/** Those of one replica, in memory; `asked` has the tokens that it was asked about. */
+export function soloPins(): TokenPins & { readonly asked: string[] } {
+  const pins = new Map<string, string>();
+  const asked: string[] = [];
+  return {
+    asked,
+    async pin(jti, workflowInstanceId) {
+      asked.push(jti);
+      const pinned = pins.get(jti) ?? workflowInstanceId;
+      pins.set(jti, pinned);
+      return pinned;
+    },
+  };
 }
 
 export const TEXT_ANSWER: BedrockAnswer = {
@@ -134,6 +152,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     mayDecide: () => state.mayDecide,
     subjects: createSubjectFinder({
       sources: options.sources ?? ['token', 'application'],
+      tokens: createTokenSource({ catalog: () => current, pins: options.pins ?? soloPins() }),
       conductor: { workflowOrigin: async () => ({ createdBy: undefined, ownerEmail: undefined }) },
       authenticated: async () => false,
     }),

@@ -80,7 +80,7 @@ describe('one who may not', () => {
   it('is nobody where a token cannot be verified, though the application would do', async () => {
     const { run, captured } = await llmHandler('text');
     const error = errorOf(await run({ prompt: 'x', accessToken: 'SEKRET' }));
-    expect(error.code).toBe('SUBJECT_UNKNOWN');
+    expect(error).toMatchObject({ code: 'TOKEN_INVALID', field: 'accessToken', retryable: false });
     expect(error.message).not.toContain('SEKRET');
     expect(JSON.stringify(captured.lines)).not.toContain('SEKRET');
   });

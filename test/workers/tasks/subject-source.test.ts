@@ -4,8 +4,9 @@ import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import type { WorkflowOrigin } from '../../../src/workers/conductor/conductor.ts';
 import type { PolledTask } from '../../../src/workers/conductor/polled-task.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
+import { createTokenSource } from '../../../src/workers/tasks/token-source.ts';
 import { polled } from '../support/harness.ts';
-import { snapshotOf, WORLD } from '../support/llm.ts';
+import { snapshotOf, soloPins, WORLD } from '../support/llm.ts';
 
 let asked: string[] = [];
 beforeEach(() => {
@@ -15,6 +16,7 @@ beforeEach(() => {
 function finder(sources: readonly SubjectSource[], origin: Partial<WorkflowOrigin> | Error, authenticated = true) {
   const { of } = createSubjectFinder({
     sources,
+    tokens: createTokenSource({ catalog: world, pins: soloPins() }),
     authenticated: async () => authenticated,
     conductor: {
       async workflowOrigin(workflowId) {
@@ -81,7 +83,7 @@ describe('the subject of a task', () => {
     'is refused for an accessToken of %j: one that is there is never passed over',
     async (accessToken) => {
       const answer = await finder(['token', 'application'], {}).of(polled({ inputData: { accessToken } }), world);
-      expect(answer.kind).toBe('refused');
+      expect(answer).toMatchObject({ kind: 'refused', code: 'TOKEN_INVALID' });
     },
   );
 
