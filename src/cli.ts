@@ -58,6 +58,22 @@ ${ENVIRONMENT}`,
     });
 
   program
+    .command('admin')
+    .description('serves the admin API over Redis, in the shapes of Orkes, until SIGTERM')
+    .addHelpText(
+      'after',
+      `
+It is stateless: run any number of replicas. It listens on ADMIN_HOST (127.0.0.1) and ADMIN_PORT (8090), needs
+ENCRYPTION_KEYS, and describes itself at /docs and /openapi.json. The first access key comes from: bedrock-cohere bootstrap
+
+Examples:
+  ENCRYPTION_KEYS="k1:$(openssl rand -base64 32)" bedrock-cohere admin
+  ADMIN_HOST=0.0.0.0 ADMIN_ALLOWED_HOSTS=admin.example.com bedrock-cohere admin
+${ENVIRONMENT}`,
+    )
+    .action(async () => end(await (await main()).runAdmin(version())));
+
+  program
     .command('apply')
     .description('brings Redis to what YAML manifests say; prints a diff first; all or nothing')
     .requiredOption('-f, --file <path...>', 'manifests: files, folders of *.yaml, or - for standard input')

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { messageOf, ServiceError } from './errors.ts';
 import { describeFaults, didYouMean, type Fault, parseValue } from './parsing.ts';
+import { parseSubject, type Subject } from './rbac/subject.ts';
 import { SUBJECT_SOURCES, type SubjectSource } from './rbac/task-subject.ts';
 import { parseRedisUrl } from './redis/url.ts';
 import { type Keyring, parseKeyring } from './secrets/keyring.ts';
@@ -79,6 +80,20 @@ const encryptionKeys = z
     }
   });
 
+const hostNames = z.string().transform((text, context): string[] => {
+  const names = text.split(',').map((part) => part.trim());
+  const bad = names.find((name) => !/^[\w.:-]+$/.test(name) || /^[\w.-]+:\d+$/.test(name));
+  if (bad !== undefined) context.addIssue({ code: 'custom', message: `"${bad}" is not a host name without a port` });
+  return names;
+});
+
+const anonymousSubject = z.string().transform((text, context): Subject => {
+  const subject = parseSubject(text);
+  if (subject !== undefined) return subject;
+  context.addIssue({ code: 'custom', message: 'USER:x, GROUP:x, ROLE:x, app:x or a user id' });
+  return z.NEVER;
+});
+
 const environment = z.object({
   CONDUCTOR_SERVER_URL: httpUrl.default('http://localhost:8080'),
   CONDUCTOR_AUTH_KEY: z.string().optional(),
@@ -102,6 +117,10 @@ const environment = z.object({
   SUBJECT_SOURCES: subjectSources.default(['token', 'creator', 'application']),
   RBAC_MODE: z.enum(['enforce', 'audit', 'off']).default('enforce'),
   HTTP_PORT: wholeNumber(0, 65_535).default(9464),
+  ADMIN_HOST: z.string().default('127.0.0.1'),
+  ADMIN_PORT: wholeNumber(0, 65_535).default(8090),
+  ADMIN_ALLOWED_HOSTS: hostNames.optional(),
+  ANONYMOUS_SUBJECT: anonymousSubject.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -149,6 +168,14 @@ export interface Config {
   /** A label for people; identity adds a random part at every start. */
   readonly workerLabel: string;
   readonly httpPort: number;
+  readonly admin: {
+    readonly host: string;
+    readonly port: number;
+    /** Host names that requests may be made to, besides `localhost` and `host`. */
+    readonly allowedHosts: readonly string[];
+    /** Whose READ grants somebody without a token has, for what Conductor's UI asks. */
+    readonly anonymous: Subject | undefined;
+  };
   readonly logLevel: string;
 }
 
@@ -181,6 +208,12 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     access: { mode: values.RBAC_MODE, sources: values.SUBJECT_SOURCES },
     workerLabel: values.WORKER_ID ?? hostname().replaceAll(/[^\w.@-]/g, '-'),
     httpPort: values.HTTP_PORT,
+    admin: {
+      host: values.ADMIN_HOST,
+      port: values.ADMIN_PORT,
+      allowedHosts: values.ADMIN_ALLOWED_HOSTS ?? [],
+      anonymous: values.ANONYMOUS_SUBJECT,
+    },
     logLevel: values.LOG_LEVEL,
   });
 }

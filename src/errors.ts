@@ -49,6 +49,8 @@ export const ERROR_CODES = {
   MANIFEST_INVALID: { retryable: false, meaning: 'A manifest cannot be read or says something that is not allowed.' },
   CATALOG_CHANGED: { retryable: true, meaning: 'Somebody else changed Redis while a command was about to.' },
   ALREADY_BOOTSTRAPPED: { retryable: false, meaning: "The first administrator's key has been made before." },
+  REQUEST_INVALID: { retryable: false, meaning: 'A request to the API is not of the form that it takes.' },
+  PRECONDITION_FAILED: { retryable: false, meaning: 'The record has changed since the version that a request names.' },
   NOT_FOUND: { retryable: false, meaning: 'There is no such record.' },
   TOO_MANY_REQUESTS: { retryable: true, meaning: 'Too many attempts to prove an access key, or too many that failed.' },
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not know.' },

@@ -1,5 +1,6 @@
 /** The composition root: the one place that reads `process.env`, hears signals and opens connections. */
 import type { Cluster, Redis } from 'ioredis';
+import { startAdmin } from './admin/admin.ts';
 import { loadSnapshot } from './catalog/load.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
 import { runBootstrap } from './commands/bootstrap.ts';
@@ -39,10 +40,30 @@ export async function runWorker(): Promise<number> {
   try {
     worker = await startWorker({ config, log, redis, runtime, ears, variables: process.env });
   } catch (error) {
-    throw startFault(error, config);
+    throw portFault(error, config.httpPort, 'HTTP_PORT');
   }
   log.info({ signal: await signal }, 'A signal to stop');
   return (await worker.stop()) ? 0 : 1;
+}
+
+/** The role `admin`: serves until SIGTERM or SIGINT. Resolves to the exit code. */
+export async function runAdmin(version: string): Promise<number> {
+  const config = parseConfig(process.env);
+  const log = createLog(config.logLevel);
+  const signal = firstSignal(() => process.exit(1));
+  const redis = openConnection(config.redis, 'bedrock-cohere-admin', log);
+  const ears = config.redis.cluster
+    ? undefined
+    : openRedis(config.redis, 'bedrock-cohere-admin-ears', log, { protocol: 2, autoResubscribe: false });
+  let admin: Awaited<ReturnType<typeof startAdmin>>;
+  try {
+    admin = await startAdmin({ config, log, redis, ears, version });
+  } catch (error) {
+    throw portFault(error, config.admin.port, 'ADMIN_PORT');
+  }
+  log.info({ signal: await signal }, 'A signal to stop');
+  await admin.stop();
+  return 0;
 }
 
 /** `apply`: throws MANIFEST_INVALID before Redis is touched where a manifest has a fault. */
@@ -174,8 +195,8 @@ function firstSignal(onSecond: () => void): Promise<NodeJS.Signals> {
   });
 }
 
-function startFault(error: unknown, config: Config): unknown {
+function portFault(error: unknown, port: number, variable: string): unknown {
   if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
-  const message = `Port ${config.httpPort} is taken: choose another with HTTP_PORT (0 for any free one)`;
+  const message = `Port ${port} is taken: choose another with ${variable} (0 for any free one)`;
   return new ServiceError('CONFIG_INVALID', message, { cause: error });
 }

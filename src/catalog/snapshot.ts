@@ -140,6 +140,19 @@ export class Snapshot implements AccessWorld {
     return grants;
   }
 
+  /** Every grant on one of these targets that can be read. */
+  *subjectsOn(
+    targets: Iterable<TargetId>,
+  ): Iterable<{ subject: SubjectId; target: TargetId; access: ReadonlySet<Access> }> {
+    const wanted = [...targets];
+    for (const [subject, grants] of this.parts.grants) {
+      for (const target of wanted) {
+        const lookup = grants.get(target)?.lookup;
+        if (lookup?.kind === 'found') yield { subject: subject as SubjectId, target, access: lookup.record.access };
+      }
+    }
+  }
+
   /** Every record that cannot be read, in the order of the keys. */
   *faults(): Iterable<RecordFault> {
     yield* this.parts.keyFaults.values();

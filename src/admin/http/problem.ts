@@ -1,0 +1,84 @@
+import { hostname } from 'node:os';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type ErrorCode, failureOf, ServiceError } from '../../errors.ts';
+
+/** What every error of the API looks like: Orkes' ErrorResponse. */
+export const problem = z.object({
+  status: z.number().int(),
+  message: z.string(),
+  /** Which server answered. */
+  instance: z.string(),
+  /** Whether the same request may succeed later. */
+  retryable: z.boolean(),
+  /** Only with 401: Orkes' SDKs fetch a new token on these and on nothing else. */
+  error: z.enum(['EXPIRED_TOKEN', 'INVALID_TOKEN']).optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+/** The one place where an error becomes an HTTP status; what is not named is a fault of this service. */
+const STATUSES: Partial<Record<ErrorCode, number>> = {
+  REQUEST_INVALID: 400,
+  INPUT_INVALID: 400,
+  PROMPT_VARIABLES_MISSING: 400,
+  TOKEN_EXPIRED: 401,
+  TOKEN_INVALID: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  CATALOG_CHANGED: 409,
+  RECORD_INVALID: 409,
+  PRECONDITION_FAILED: 412,
+  TOO_MANY_REQUESTS: 429,
+  UNREACHABLE: 503,
+};
+
+/** Faults of the request that the framework finds, in its own words, which repeat nothing of the request. */
+const FRAMEWORK_STATUSES: ReadonlySet<number> = new Set([400, 404, 405, 408, 413, 414, 415, 431]);
+
+const INSTANCE = hostname();
+
+export function statusOf(code: ErrorCode): number {
+  return STATUSES[code] ?? 500;
+}
+
+export function asProblem(error: unknown): Problem {
+  const status = (error as FastifyError).statusCode;
+  if (!(error instanceof ServiceError) && status !== undefined && FRAMEWORK_STATUSES.has(status)) {
+    return { status, message: (error as Error).message, instance: INSTANCE, retryable: false };
+  }
+  const failure = failureOf(error);
+  const known = statusOf(failure.code);
+  return {
+    status: known,
+    message: known === 500 ? 'A fault of this service: its log has the details' : failure.message,
+    instance: INSTANCE,
+    retryable: failure.retryable,
+    ...(failure.code === 'TOKEN_EXPIRED' ? { error: 'EXPIRED_TOKEN' as const } : {}),
+    ...(failure.code === 'TOKEN_INVALID' ? { error: 'INVALID_TOKEN' as const } : {}),
+  };
+}
+
+export async function sendProblem(request: FastifyRequest, reply: FastifyReply, error: unknown): Promise<void> {
+  const body = asProblem(error);
+  const seconds = error instanceof ServiceError ? error.retryAfterSeconds : undefined;
+  if (body.status === 500) request.log.error({ err: error, route: request.routeOptions.url }, 'A request failed');
+  await sendRaw(reply, body, seconds === undefined ? {} : { 'retry-after': String(seconds) });
+}
+
+/** Past the route's own serializer, which knows the statuses that it documents. */
+export function sendRaw(
+  reply: FastifyReply,
+  body: Problem,
+  headers: Readonly<Record<string, string>> = {},
+): FastifyReply {
+  return reply
+    .code(body.status)
+    .headers(headers)
+    .type('application/json; charset=utf-8')
+    .serializer((value) => JSON.stringify(value))
+    .send(body);
+}
+
+export function plainProblem(status: number, message: string): Problem {
+  return { status, message, instance: INSTANCE, retryable: false };
+}

@@ -1,0 +1,26 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { CatalogWriter } from '../catalog/changes/writer.ts';
+import type { LiveCatalog } from '../catalog/live-catalog.ts';
+import type { SecretVerifier } from '../identity/secret-verifier.ts';
+import type { SigningKey } from '../identity/signing.ts';
+import type { Subject } from '../rbac/subject.ts';
+import type { KeyNames } from '../redis/keys.ts';
+import type { Keyring } from '../secrets/keyring.ts';
+
+/** What routes are made of. */
+export interface AdminParts {
+  readonly redis: Redis | Cluster;
+  readonly names: KeyNames;
+  readonly catalog: Pick<LiveCatalog, 'current' | 'refresh' | 'loaded' | 'staleForMs'>;
+  readonly writer: CatalogWriter;
+  readonly keyring: Keyring;
+  readonly log: Logger;
+  readonly version: string;
+  /** Host names that requests may be made to, besides `localhost`. */
+  readonly allowedHosts: readonly string[];
+  readonly anonymous: Subject | undefined;
+  readonly authenticate: (token: string) => Promise<Subject>;
+  readonly signingKey: SigningKey;
+  readonly secrets: SecretVerifier;
+}

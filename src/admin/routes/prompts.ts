@@ -1,0 +1,298 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { type Edit, unchanged } from '../../catalog/changes/edits.ts';
+import { nameFault } from '../../catalog/records.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { ServiceError } from '../../errors.ts';
+import { splitQualified } from '../../integrations/names.ts';
+import { templateOf, versionsOf } from '../../prompts/prompt.ts';
+import type { Tag } from '../../record-fields.ts';
+import { callerOfRequest, demandWrite } from '../access/authorize.ts';
+import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
+import { modelAsked, promptAsked } from '../access/targets.ts';
+import { answers, nothing } from '../http/schemas.ts';
+import type { AdminParts } from '../parts.ts';
+import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import { promptOnWire, promptUpdate, wirePrompt } from '../wire/prompt.ts';
+import { tagsToWrite } from './tags.ts';
+
+const tags = ['Prompts'];
+const path = z.object({ name: z.string() });
+const versionNumber = z.string().regex(/^[1-9]\d{0,8}$/, 'a whole number from 1');
+const versionPath = z.object({ name: z.string(), version: versionNumber });
+const saveQuery = z.object({
+  description: z.string().optional(),
+  models: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe('`provider:model`, repeated for several; or joined by commas.'),
+  version: versionNumber.optional(),
+  autoIncrement: z.string().optional().describe('`true`: as a new version, one above the highest.'),
+});
+const on = (params: Readonly<Record<string, string>>) => promptAsked(params['name'] ?? '');
+
+interface PromptWrite {
+  readonly template: string;
+  readonly description: string | undefined;
+  /** Undefined: those it has. */
+  readonly models: readonly string[] | undefined;
+  /** `latest`: the highest that there is; `next`: one above it. */
+  readonly version: number | 'latest' | 'next';
+  readonly tags?: readonly Tag[] | undefined;
+}
+
+/** Prompt templates and their versions: Orkes' PromptResource. */
+export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
+  const { catalog, names, writer } = parts;
+
+  return async (app) => {
+    app.get('/prompts', {
+      schema: {
+        tags,
+        summary: 'Every prompt, in its highest version',
+        response: answers({ 200: z.array(wirePrompt) }),
+      },
+      config: { permission: { kind: 'signed-in' }, anonymous: true },
+      async handler(request) {
+        const caller = callerOfRequest(request);
+        const snapshot = catalog.current();
+        return [...snapshot.names('prompts')].sort().flatMap((name) => {
+          const found = snapshot.prompt(name);
+          return found.kind === 'found' && caller.may('READ', promptAsked(name))
+            ? [promptOnWire(name, found.record)]
+            : [];
+        });
+      },
+    });
+
+    app.post('/prompts', {
+      schema: {
+        tags,
+        summary: 'Create or change several prompts, all or none',
+        body: z.array(promptUpdate).max(1_000),
+        response: answers({ 200: nothing }),
+      },
+      config: { permission: { kind: 'by-body', rule: 'Each needs what POST /api/prompts/{name} needs.' } },
+      async handler(request) {
+        const { subject } = callerOfRequest(request);
+        const known = new Set(request.body.map(({ name }) => name));
+        if (known.size < request.body.length) throw new ServiceError('REQUEST_INVALID', 'a prompt is named twice');
+        await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
+          const caller = callerOf(snapshot, subject);
+          const edits = request.body.flatMap(({ name, template, description, integrations, version, tags: given }) =>
+            writePrompt(parts, snapshot, caller, name, {
+              template,
+              description: description ?? undefined,
+              models: integrations ?? undefined,
+              version: version ?? 1,
+              tags: given ?? undefined,
+            }),
+          );
+          return { edits, result: undefined };
+        });
+      },
+    });
+
+    app.get('/prompts/:name', {
+      schema: {
+        tags,
+        summary: 'One prompt, in its highest version unless one is named',
+        params: path,
+        querystring: z.object({ version: versionNumber.optional() }),
+        response: answers({ 200: wirePrompt }),
+      },
+      config: { permission: { kind: 'access', access: 'READ', on } },
+      async handler(request, reply) {
+        const { name } = request.params;
+        const { raw, record } = demandRecord(catalog.current(), 'prompts', name);
+        const wanted = request.query.version === undefined ? undefined : Number(request.query.version);
+        if (wanted !== undefined && templateOf(record, wanted) === undefined) {
+          throw new ServiceError('NOT_FOUND', `The prompt ${name} has no version ${wanted}`);
+        }
+        void reply.header('etag', versionOf(raw));
+        return promptOnWire(name, record, wanted);
+      },
+    });
+
+    for (const method of ['POST', 'PUT'] as const) {
+      app.route({
+        method,
+        url: '/prompts/:name',
+        schema: {
+          tags,
+          summary:
+            method === 'POST'
+              ? 'Create a prompt, or overwrite one version of it (the first unless one is named)'
+              : 'Overwrite the highest version of a prompt',
+          description: 'The body is the template itself: as it is, or as a JSON string.',
+          params: path,
+          querystring: saveQuery,
+          body: z.string(),
+          response: answers({ 200: nothing }),
+        },
+        config: { permission: { kind: 'write', creates: 'PROMPT_CREATE', on }, rawText: true },
+        async handler(request, reply) {
+          const { name } = request.params;
+          const { description, models, version, autoIncrement } = request.query;
+          const { subject } = callerOfRequest(request);
+          const unnamed = method === 'PUT' ? 'latest' : 1;
+          const write: PromptWrite = {
+            template: templateIn(request.body),
+            description,
+            models: models === undefined ? undefined : [models].flat().flatMap((list) => list.split(',')),
+            version:
+              autoIncrement?.toLowerCase() === 'true' ? 'next' : version === undefined ? unnamed : Number(version),
+          };
+          await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
+            demandVersion(request, rawOf(snapshot, 'prompts', name));
+            return { edits: writePrompt(parts, snapshot, callerOf(snapshot, subject), name, write), result: undefined };
+          });
+          void reply.header('etag', versionOf(rawOf(catalog.current(), 'prompts', name) ?? ''));
+        },
+      });
+    }
+
+    app.delete('/prompts/:name', {
+      schema: {
+        tags,
+        summary: 'Delete a prompt in all its versions, and every grant on it',
+        params: path,
+        response: answers({ 200: nothing }),
+      },
+      config: { permission: { kind: 'access', access: 'DELETE', on } },
+      async handler(request) {
+        const { name } = request.params;
+        const { subject } = callerOfRequest(request);
+        await deleteRecords(parts, ['prompts'], (snapshot) => {
+          demandAccess(callerOf(snapshot, subject), 'DELETE', promptAsked(name));
+          const raw = rawOf(snapshot, 'prompts', name);
+          demandVersion(request, raw);
+          if (raw === undefined) throw new ServiceError('NOT_FOUND', `There is no prompt ${name}`);
+          return [{ kind: 'prompts' as const, name }];
+        });
+      },
+    });
+
+    app.get('/prompts/:name/versions', {
+      schema: {
+        tags,
+        summary: 'Every version of a prompt',
+        params: path,
+        response: answers({ 200: z.array(wirePrompt) }),
+      },
+      config: { permission: { kind: 'access', access: 'READ', on } },
+      async handler(request) {
+        const { name } = request.params;
+        const { record } = demandRecord(catalog.current(), 'prompts', name);
+        return versionsOf(record).map((version) => promptOnWire(name, record, version));
+      },
+    });
+
+    app.delete('/prompts/:name/versions/:version', {
+      schema: {
+        tags,
+        summary: 'Delete one version of a prompt; the first is deleted with the prompt',
+        params: versionPath,
+        response: answers({ 200: nothing }),
+      },
+      config: { permission: { kind: 'access', access: 'DELETE', on } },
+      async handler(request) {
+        const { name, version } = request.params;
+        const { subject } = callerOfRequest(request);
+        await writer.change([names.hash('prompts')], (snapshot) => {
+          const caller = callerOf(snapshot, subject);
+          demandAccess(caller, 'DELETE', promptAsked(name));
+          const { raw, record, json } = demandRecord(snapshot, 'prompts', name);
+          demandVersion(request, raw);
+          const versions: Record<string, unknown> = { ...record.versions };
+          if (!Object.hasOwn(versions, version)) {
+            throw new ServiceError(
+              version === '1' ? 'REQUEST_INVALID' : 'NOT_FOUND',
+              version === '1'
+                ? 'Version 1 is the prompt itself: delete the prompt'
+                : `The prompt ${name} has no version ${version}`,
+            );
+          }
+          delete versions[version];
+          const after = recordText('prompts', { ...json, versions }, { caller, before: json });
+          return { edits: [{ key: names.hash('prompts'), field: name, before: raw, after }], result: undefined };
+        });
+      },
+    });
+  };
+}
+
+/** A JSON string is what it says; anything else is the template as it is. */
+function templateIn(body: string): string {
+  if (!/^\s*"[\s\S]*"\s*$/.test(body)) return body;
+  try {
+    const read: unknown = JSON.parse(body);
+    return typeof read === 'string' ? read : body;
+  } catch {
+    return body;
+  }
+}
+
+function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name: string, write: PromptWrite): Edit[] {
+  const { names } = parts;
+  const bad = nameFault('prompts', name);
+  if (bad !== undefined) throw new ServiceError('REQUEST_INVALID', `name: ${bad}`);
+  demandWrite(snapshot, caller, 'PROMPT_CREATE', promptAsked(name));
+  const raw = rawOf(snapshot, 'prompts', name);
+  const found = snapshot.prompt(name);
+  const stored = found.kind === 'found' ? found.record : undefined;
+  const json = stored === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
+  const highest = stored === undefined ? 0 : Math.max(...versionsOf(stored));
+  const number =
+    write.version === 'next' ? highest + 1 : write.version === 'latest' ? Math.max(1, highest) : write.version;
+  if (stored === undefined && number !== 1) {
+    throw new ServiceError('REQUEST_INVALID', `version: the prompt ${name} does not exist, and begins with version 1`);
+  }
+  const linked = write.models ?? stored?.integrations ?? [];
+  const fresh = linked.filter((model) => !stored?.integrations.includes(model));
+  // Only what is new is looked at: a link that became loose must not keep the text from being mended.
+  const models = fresh.map((model) => {
+    demandModelRead(caller, model);
+    return withModel(parts, snapshot, model);
+  });
+  const isFirst = number === 1 && !(stored !== undefined && Object.hasOwn(stored.versions, '1'));
+  const text = recordText(
+    'prompts',
+    {
+      ...json,
+      ...(isFirst
+        ? { template: write.template }
+        : {
+            versions: {
+              ...stored?.versions,
+              [number]: {
+                template: write.template,
+                ...(write.description === undefined ? {} : { description: write.description }),
+              },
+            },
+          }),
+      description: (isFirst ? write.description : undefined) ?? stored?.description,
+      integrations: linked,
+      tags: tagsToWrite(snapshot, caller, promptAsked(name), write.tags, { isNew: stored === undefined }),
+      name: undefined,
+      version: undefined,
+      variables: undefined,
+    },
+    { caller, before: json },
+  );
+  const edits: Edit[] = [...models, { key: names.hash('prompts'), field: name, before: raw, after: text }];
+  if (raw !== undefined) return edits;
+  return [...edits, ...editsForNew({ names, snapshot, caller }, { kind: 'prompts', name }, promptAsked(name))];
+}
+
+function demandModelRead(caller: Caller, qualified: string): void {
+  const parts = splitQualified(qualified);
+  if (parts === undefined) throw new ServiceError('REQUEST_INVALID', `models: "${qualified}" is not provider:model`);
+  demandAccess(caller, 'READ', modelAsked(parts.integration, parts.model));
+}
+
+/** That a model is still there when a prompt is linked to it. */
+export function withModel(parts: AdminParts, snapshot: Snapshot, qualified: string): Edit {
+  const { raw } = demandRecord(snapshot, 'models', qualified);
+  return unchanged(parts.names.hash('models'), qualified, raw);
+}

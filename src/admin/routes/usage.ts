@@ -1,0 +1,89 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { ServiceError } from '../../errors.ts';
+import type { Model } from '../../integrations/model.ts';
+import { callerOfRequest } from '../access/authorize.ts';
+import { callerOf, demandAccess } from '../access/caller.ts';
+import { integrationAsked, modelAsked } from '../access/targets.ts';
+import { answers, nothing } from '../http/schemas.ts';
+import type { AdminParts } from '../parts.ts';
+import { demandRecord, recordText } from '../records.ts';
+import { modelsFor } from '../wire/integration.ts';
+
+const tags = ['Usage'];
+const path = z.object({ name: z.string() });
+const on = (params: Readonly<Record<string, string>>) => integrationAsked(params['name'] ?? '');
+
+/** Orkes' TokenLimit: how many tokens a model may use in a day or a month. */
+const tokenLimit = z.object({
+  integrationName: z.string(),
+  api: z.string(),
+  maxTokens: z.number().int(),
+  tokenLimitPeriod: z.enum(['DAY', 'MONTH']),
+});
+const tokenLimitUpdate = z.strictObject({
+  integrationName: z.string().optional(),
+  api: z.string().min(1).describe('The model.'),
+  maxTokens: z.number().int().min(0),
+  tokenLimitPeriod: z.enum(['DAY', 'MONTH']),
+});
+
+/** Token limits: Orkes' TokenLimit of a model, which is the `maxTokens` and `frequency` of its record. */
+export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
+  const { catalog, names, writer } = parts;
+
+  return async (app) => {
+    app.get('/integrations/llm/:name/token', {
+      schema: {
+        tags,
+        summary: "The token limits of an integration's models",
+        params: path,
+        response: answers({ 200: z.array(tokenLimit) }),
+      },
+      config: { permission: { kind: 'access', access: 'READ', on } },
+      async handler(request) {
+        const { name } = request.params;
+        const snapshot = catalog.current();
+        demandRecord(snapshot, 'integrations', name);
+        return modelsFor(snapshot, callerOfRequest(request), name, { activeOnly: false }).flatMap((model) => {
+          const period = periodOf(model.frequency);
+          if (model.maxTokens === undefined || period === undefined) return [];
+          return [{ integrationName: name, api: model.api, maxTokens: model.maxTokens, tokenLimitPeriod: period }];
+        });
+      },
+    });
+
+    app.post('/integrations/llm/:name/token', {
+      schema: {
+        tags,
+        summary: 'Set the token limit of a model',
+        params: path,
+        body: tokenLimitUpdate,
+        response: answers({ 200: nothing }),
+      },
+      config: { permission: { kind: 'access', access: 'UPDATE', on } },
+      async handler(request) {
+        const { name } = request.params;
+        const { integrationName = name, api, maxTokens, tokenLimitPeriod } = request.body;
+        if (integrationName !== name)
+          throw new ServiceError('REQUEST_INVALID', 'integrationName: the path names another');
+        const { subject } = callerOfRequest(request);
+        const field = `${name}:${api}`;
+        await writer.change([names.hash('models')], (snapshot) => {
+          const caller = callerOf(snapshot, subject);
+          demandAccess(caller, 'UPDATE', modelAsked(name, api));
+          const { raw, json } = demandRecord(snapshot, 'models', field);
+          const frequency = tokenLimitPeriod === 'DAY' ? 'daily' : 'monthly';
+          const after = recordText('models', { ...json, maxTokens, frequency }, { caller, before: json });
+          return { edits: [{ key: names.hash('models'), field, before: raw, after }], result: undefined };
+        });
+      },
+    });
+  };
+}
+
+/** Orkes' TokenLimit knows no week. */
+function periodOf(frequency: Model['frequency']): 'DAY' | 'MONTH' | undefined {
+  if (frequency === 'daily') return 'DAY';
+  return frequency === 'monthly' ? 'MONTH' : undefined;
+}

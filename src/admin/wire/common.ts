@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+/** A tag as it is read; `type` is Orkes' deprecated METADATA, which comes along in some clients. */
+export const wireTag = z.object({ key: z.string(), value: z.string(), type: z.string().optional() });
+
+/** Who made and changed a record, and when, in milliseconds. */
+export const wireAudit = {
+  ownerApp: z.string().optional(),
+  createdBy: z.string().optional(),
+  updatedBy: z.string().optional(),
+  createTime: z.number().optional(),
+  updateTime: z.number().optional(),
+} as const;
+
+/** What a read shape carries and a client sends back in a write; it is taken and ignored. */
+export const ignored = z.unknown().optional().describe('Taken and ignored.');
+
+export const ignoredAudit = {
+  ownerApp: ignored,
+  createdBy: ignored,
+  updatedBy: ignored,
+  createTime: ignored,
+  updateTime: ignored,
+  createdOn: ignored,
+  updatedOn: ignored,
+} as const;
+
+export interface Audited {
+  readonly ownerApp?: string | null | undefined;
+  readonly createdBy?: string | null | undefined;
+  readonly updatedBy?: string | null | undefined;
+  readonly createTime?: number | null | undefined;
+  readonly updateTime?: number | null | undefined;
+}
+
+export function auditOf(record: Audited) {
+  return {
+    ownerApp: record.ownerApp ?? undefined,
+    createdBy: record.createdBy ?? undefined,
+    updatedBy: record.updatedBy ?? undefined,
+    createTime: record.createTime ?? undefined,
+    updateTime: record.updateTime ?? undefined,
+  };
+}

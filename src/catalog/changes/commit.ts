@@ -1,0 +1,77 @@
+import type { Cluster, Redis } from 'ioredis';
+import { ServiceError } from '../../errors.ts';
+import { script } from '../../redis/script.ts';
+import { ANY, type Edit, type FieldEdit, isFieldEdit } from './edits.ts';
+
+/**
+ * Looks at everything first, which also finds keys of another type, and writes only then: a script that fails half way
+ * would leave half of its writes. ARGV: `h` key field before after, or `s` key member +/-; a text is led by `=`, an absent one is `-`,
+ * any is `*`.
+ */
+const COMMIT = script(`
+local function text(arg) if string.sub(arg, 1, 1) == '=' then return string.sub(arg, 2) end return false end
+local at = 1
+while at <= #ARGV do
+  local key = KEYS[tonumber(ARGV[at + 1])]
+  if ARGV[at] == 'h' then
+    local now = redis.call('HGET', key, ARGV[at + 2])
+    if ARGV[at + 3] ~= '*' and now ~= text(ARGV[at + 3]) then return 0 end
+    at = at + 5
+  else
+    redis.call('SISMEMBER', key, ARGV[at + 2])
+    at = at + 4
+  end
+end
+at = 1
+while at <= #ARGV do
+  local key = KEYS[tonumber(ARGV[at + 1])]
+  if ARGV[at] == 'h' then
+    local after = text(ARGV[at + 4])
+    if ARGV[at + 4] ~= ARGV[at + 3] then
+      if after then redis.call('HSET', key, ARGV[at + 2], after) else redis.call('HDEL', key, ARGV[at + 2]) end
+    end
+    at = at + 5
+  else
+    redis.call(ARGV[at + 3] == '+' and 'SADD' or 'SREM', key, ARGV[at + 2])
+    at = at + 4
+  end
+end
+return 1
+`);
+
+/**
+ * Writes all edits in one step of Redis, or none: false where a field is not what was planned upon. Throws UNREACHABLE
+ * with Redis' own words where it refuses; rejects as any command does where Redis does not answer.
+ */
+export async function commit(redis: Redis | Cluster, edits: readonly Edit[]): Promise<boolean> {
+  const keys = [...new Set(edits.map(({ key }) => key))];
+  const indexes = new Map(keys.map((key, index) => [key, index + 1]));
+  const args = edits.flatMap((edit): (string | number)[] => {
+    const index = indexes.get(edit.key) ?? 0;
+    return isFieldEdit(edit)
+      ? ['h', index, edit.field, marked(edit.before), marked(edit.after)]
+      : ['s', index, edit.member, edit.isMember ? '+' : '-'];
+  });
+  try {
+    return (await COMMIT.run(redis, keys, args)) === 1;
+  } catch (error) {
+    // ioredis hangs the command and its arguments, whole records, on its error.
+    if (error instanceof Error && error.name === 'ReplyError') {
+      throw new ServiceError(
+        'UNREACHABLE',
+        `Redis refuses to write: ${firstWords(error.message)}; nothing was written`,
+      );
+    }
+    throw error;
+  }
+}
+
+function marked(text: FieldEdit['before']): string {
+  if (text === ANY) return '*';
+  return text === undefined ? '-' : `=${text}`;
+}
+
+/** Without the name and line of the script that Redis adds. */
+function firstWords(message: string): string {
+  return message.replace(/ script: [0-9a-f]{40}.*$/s, '');
+}

@@ -1,0 +1,30 @@
+/** Whatever stands there. */
+export const ANY = Symbol('any');
+
+/** One field of a hash: a record or a grant. */
+export interface FieldEdit {
+  readonly key: string;
+  readonly field: string;
+  /** The text that must stand there still for anything to be written; undefined: nothing may stand there. */
+  readonly before: string | undefined | typeof ANY;
+  /** Undefined: the field is deleted. The same as `before`: it is only made sure of. */
+  readonly after: string | undefined;
+}
+
+/** One member of a set: written whether or not it is there already. */
+export interface MemberEdit {
+  readonly key: string;
+  readonly member: string;
+  readonly isMember: boolean;
+}
+
+export type Edit = FieldEdit | MemberEdit;
+
+/** That a record is still what it was when the change was planned. */
+export function unchanged(key: string, field: string, raw: string | undefined): FieldEdit {
+  return { key, field, before: raw, after: raw };
+}
+
+export function isFieldEdit(edit: Edit): edit is FieldEdit {
+  return 'field' in edit;
+}
