@@ -10,7 +10,7 @@ import {
   tagTarget,
 } from './grants.ts';
 import { type AccessWorld, findHolder } from './holders.ts';
-import { applicationIdOf, type Subject, type SubjectType, subjectId } from './subject.ts';
+import { applicationIdOf, holderId, type Subject, type SubjectType } from './subject.ts';
 
 export type { AccessWorld } from './holders.ts';
 
@@ -59,7 +59,7 @@ export function decide(world: AccessWorld, subject: Subject, target: Target, opt
   let grant = '';
   const via = findHolder(world, subject, (type, id) => {
     if (type === 'ROLE' && id === ADMIN) return options.mayBeAdmin !== false;
-    const grants = world.grantsOf(subjectId({ type, id }));
+    const grants = world.grantsOf(holderId(type, id));
     if (grants.size === 0) return false;
     grant = heldOn(grants, targets, access) || heldOn(grants, tags, tagAccess);
     return grant !== '';
@@ -79,7 +79,7 @@ export function accessHeld(
   const held = new Set<Access>();
   const collect = (type: SubjectType, id: string): boolean => {
     if (type === 'ROLE' && id === ADMIN) return options.mayBeAdmin !== false;
-    const grants = world.grantsOf(subjectId({ type, id }));
+    const grants = world.grantsOf(holderId(type, id));
     if (grants.size === 0) return false;
     for (const target of targets)
       for (const word of grants.get(target) ?? []) if (access.includes(word)) held.add(word);

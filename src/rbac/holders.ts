@@ -1,6 +1,6 @@
 import type { Access, TargetId } from './grants.ts';
 import type { Application, Group, Role, User } from './records.ts';
-import { applicationIdOf, type Subject, type SubjectId, type SubjectType, subjectId } from './subject.ts';
+import { applicationIdOf, holderId, type Subject, type SubjectId, type SubjectType, subjectId } from './subject.ts';
 
 /** What a decision looks at. The catalog's snapshot is one; a record that cannot be read counts as absent. */
 export interface AccessWorld {
@@ -41,16 +41,16 @@ export function findHolder(
   if (isIt(type, id)) return [subjectId(subject)];
   if (type === 'ROLE') return undefined;
   const own = roleAmong(roles);
-  if (own !== undefined) return [subjectId(subject), subjectId({ type: 'ROLE', id: own })];
+  if (own !== undefined) return [subjectId(subject), holderId('ROLE', own)];
   if (type === 'GROUP') return undefined;
   for (const name of world.groupsOf(id)) {
     const group = world.group(name);
     // A deleted group grants nothing, though its members may still be listed.
     if (group === undefined) continue;
-    if (isIt('GROUP', name)) return [subjectId(subject), subjectId({ type: 'GROUP', id: name })];
+    if (isIt('GROUP', name)) return [subjectId(subject), holderId('GROUP', name)];
     const role = roleAmong(group.roles);
     if (role !== undefined) {
-      return [subjectId(subject), subjectId({ type: 'GROUP', id: name }), subjectId({ type: 'ROLE', id: role })];
+      return [subjectId(subject), holderId('GROUP', name), holderId('ROLE', role)];
     }
   }
   return undefined;

@@ -1,103 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AccessWorld, decide, type TaskTarget } from '../../src/rbac/decision.ts';
-import { ACCESSES, type Access, type TargetId } from '../../src/rbac/grants.ts';
-import { applicationRecord, groupRecord, userRecord } from '../../src/rbac/records.ts';
-import { parseSubjectId } from '../../src/rbac/subject.ts';
+import { accessHeld, type Decision, decide, isAdmin } from '../../src/rbac/decision.ts';
+import { ACCESSES } from '../../src/rbac/grants.ts';
+import { PERMISSIONS, type Permission, permissionsOf } from '../../src/rbac/permissions.ts';
+import { parseSubjectId, type Subject } from '../../src/rbac/subject.ts';
+import { casbinOracle } from './support/casbin-oracle.ts';
+import {
+  asWorld,
+  type Drawn,
+  drawnQuestion,
+  drawnWorld,
+  type Question,
+  SUBJECTS,
+  targetNamed,
+} from './support/drawn-world.ts';
 
-/** Few names of everything, so that what is drawn meets. Some are chosen to be taken for something else. */
-const USERS = ['alice', 'bob', 'g', 'claims'];
-const APPLICATIONS = ['claims', 'alice'];
-const GROUPS = ['g', 'ADMIN', 'alice'];
-const ROLES = ['ADMIN', 'USER', 'g'];
-const PROVIDERS = ['p', 'p.q'];
-const MODELS = ['m', 'q', 'm:0'];
-const PROMPTS = ['t', 'p'];
-const TAGS = [
-  { key: 'tier', value: 'gold' },
-  { key: 'tier', value: 'a:b' },
-  { key: 'm', value: '0' },
-];
-const SUBJECTS = [
-  ...USERS.map((id) => `USER:${id}`),
-  ...APPLICATIONS.map((id) => `USER:app:${id}`),
-  ...GROUPS.map((id) => `GROUP:${id}`),
-  ...ROLES.map((id) => `ROLE:${id}`),
-];
-const TARGETS = [
-  ...PROVIDERS.map((provider) => `INTEGRATION_PROVIDER:${provider}`),
-  ...PROVIDERS.flatMap((provider) => MODELS.map((model) => `INTEGRATION:${provider}:${model}`)),
-  ...PROMPTS.map((prompt) => `PROMPT:${prompt}`),
-  ...TAGS.map(({ key, value }) => `TAG:${key}:${value}`),
-];
-
-interface Drawn {
-  readonly users: readonly { readonly id: string; readonly roles: readonly string[] }[];
-  readonly applications: Drawn['users'];
-  readonly groups: Drawn['users'];
-  readonly members: readonly { readonly group: string; readonly member: string }[];
-  readonly grants: readonly { readonly subject: string; readonly target: string; readonly access: readonly Access[] }[];
+function parsed(subject: string): Subject {
+  const read = parseSubjectId(subject);
+  if (read === undefined) throw new Error(subject);
+  return read;
 }
 
-const records = (ids: string[]) =>
-  fc.uniqueArray(fc.record({ id: fc.constantFrom(...ids), roles: fc.subarray(ROLES) }), {
-    selector: ({ id }) => id,
-    maxLength: ids.length,
-  });
-const drawnWorld: fc.Arbitrary<Drawn> = fc.record({
-  users: records(USERS),
-  applications: records(APPLICATIONS),
-  groups: records(GROUPS),
-  members: fc.array(
-    fc.record({
-      group: fc.constantFrom(...GROUPS),
-      member: fc.constantFrom(...USERS, ...APPLICATIONS.map((id) => `app:${id}`)),
-    }),
-    { maxLength: 5 },
-  ),
-  grants: fc.uniqueArray(
-    fc.record({
-      subject: fc.constantFrom(...SUBJECTS),
-      target: fc.constantFrom(...TARGETS),
-      access: fc.subarray([...ACCESSES], { minLength: 1 }),
-    }),
-    { selector: ({ subject, target }) => `${subject} ${target}`, maxLength: 12 },
-  ),
-});
-const drawnTarget: fc.Arbitrary<TaskTarget> = fc.oneof(
-  fc.record({
-    kind: fc.constant('integration' as const),
-    integration: fc.constantFrom(...PROVIDERS),
-    tags: fc.subarray(TAGS),
-  }),
-  fc.record({
-    kind: fc.constant('model' as const),
-    integration: fc.constantFrom(...PROVIDERS),
-    model: fc.constantFrom(...MODELS),
-    tags: fc.subarray(TAGS),
-  }),
-  fc.record({ kind: fc.constant('prompt' as const), prompt: fc.constantFrom(...PROMPTS) }),
-);
-
-function asWorld(drawn: Drawn): AccessWorld {
-  const rolesOf = (list: Drawn['users'], id: string) => list.find((one) => one.id === id);
-  return {
-    user: (id) => (rolesOf(drawn.users, id) ? userRecord.parse({ roles: rolesOf(drawn.users, id)?.roles }) : undefined),
-    group: (id) =>
-      rolesOf(drawn.groups, id) ? groupRecord.parse({ roles: rolesOf(drawn.groups, id)?.roles }) : undefined,
-    application: (id) =>
-      rolesOf(drawn.applications, id)
-        ? applicationRecord.parse({ roles: rolesOf(drawn.applications, id)?.roles })
-        : undefined,
-    role: () => undefined,
-    groupsOf: (id) => drawn.members.filter(({ member }) => member === id).map(({ group }) => group),
-    grantsOf: (subject) =>
-      new Map(
-        drawn.grants
-          .filter((grant) => grant.subject === subject)
-          .map(({ target, access }) => [target as TargetId, new Set(access)]),
-      ),
-  };
+function decided(drawn: Drawn, { subject, name, act, mayBeAdmin }: Question): Decision {
+  const access = act === 'RUN' ? {} : { access: [act] };
+  return decide(asWorld(drawn), parsed(subject), targetNamed(drawn, name), { ...access, mayBeAdmin });
 }
 
 /** What follows directly from being `name`: the groups and roles it stands for, too. */
@@ -116,84 +42,88 @@ function alsoIs(drawn: Drawn, name: string): string[] {
   ];
 }
 
-/** The rule of design.md once more, as a search over plain lists. */
-function mayUse(drawn: Drawn, subject: string, target: TaskTarget, mayBeAdmin: boolean): boolean {
-  if (subject.startsWith('USER:app:') && !drawn.applications.some(({ id }) => subject === `USER:app:${id}`))
-    return false;
-  if (subject.startsWith('GROUP:') && !drawn.groups.some(({ id }) => subject === `GROUP:${id}`)) return false;
-  const names = new Set([subject]);
-  for (const name of names) for (const further of alsoIs(drawn, name)) names.add(further);
-  if (mayBeAdmin && names.has('ROLE:ADMIN')) return true;
-  // Who may not be ADMIN has nothing of what is granted to that role either.
-  names.delete('ROLE:ADMIN');
-  return drawn.grants.some((grant) => {
-    if (!names.has(grant.subject)) return false;
-    if (target.kind === 'prompt') {
-      return grant.target === `PROMPT:${target.prompt}` && grant.access.some((word) => /^(EXECUTE|READ)$/.test(word));
-    }
-    const covered =
-      grant.target === `INTEGRATION_PROVIDER:${target.integration}` ||
-      (target.kind === 'model' && grant.target === `INTEGRATION:${target.integration}:${target.model}`) ||
-      target.tags.some(({ key, value }) => grant.target === `TAG:${key}:${value}`);
-    return covered && grant.access.includes('EXECUTE');
-  });
-}
-
-const drawnCase = fc.tuple(drawnWorld, fc.constantFrom(...SUBJECTS), drawnTarget, fc.boolean());
-
-function decided([drawn, subject, target, mayBeAdmin]: [Drawn, string, TaskTarget, boolean]) {
-  const parsed = parseSubjectId(subject);
-  if (parsed === undefined) throw new Error(subject);
-  return decide(asWorld(drawn), parsed, target, { mayBeAdmin });
-}
+const QUESTIONS_A_WORLD = 4;
 
 describe('a decision in any small world', () => {
-  it('is the one that a search over the plain lists comes to', () => {
+  it('is the one that casbin comes to by the same rules', async () => {
     const seen = { allow: 0, deny: 0 };
+    const questions = fc.array(drawnQuestion, { minLength: QUESTIONS_A_WORLD, maxLength: QUESTIONS_A_WORLD });
+    const wanted = fc.record({
+      subject: fc.constantFrom(...SUBJECTS),
+      permission: fc.constantFrom(...(Object.keys(PERMISSIONS) as Permission[])),
+    });
+    await fc.assert(
+      fc.asyncProperty(drawnWorld, questions, wanted, async (drawn, asked, { subject, permission }) => {
+        const oracle = await casbinOracle(drawn);
+        for (const question of asked) {
+          const { kind } = decided(drawn, question);
+          seen[kind] += 1;
+          expect(kind, JSON.stringify(question)).toBe(oracle.allows(question) ? 'allow' : 'deny');
+        }
+        const isPermitted = permissionsOf(asWorld(drawn), parsed(subject)).has(permission);
+        expect(isPermitted, `${subject} ${permission}`).toBe(oracle.permits(subject, permission));
+      }),
+      { numRuns: 10_000 },
+    );
+    // Worlds in which nearly everything ends the same way would prove little.
+    expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan((10_000 * QUESTIONS_A_WORLD) / 10);
+  }, 120_000);
+
+  it('of one access alone is yes for just the accesses that are held, and for ADMIN yes for all', () => {
+    const seen = new Set<string>();
     fc.assert(
-      fc.property(drawnCase, (drawn) => {
-        const decision = decided(drawn);
-        seen[decision.kind] += 1;
-        expect(decision.kind).toBe(mayUse(...drawn) ? 'allow' : 'deny');
+      fc.property(drawnWorld, drawnQuestion, (drawn, question) => {
+        const subject = parsed(question.subject);
+        const target = targetNamed(drawn, question.name);
+        const { mayBeAdmin } = question;
+        const held = accessHeld(asWorld(drawn), subject, target, { mayBeAdmin });
+        const each = ACCESSES.filter((act) => decided(drawn, { ...question, act }).kind === 'allow');
+        expect(each).toEqual(ACCESSES.filter((access) => held.has(access)));
+        if (mayBeAdmin && isAdmin(asWorld(drawn), subject)) expect(held.size).toBe(ACCESSES.length);
+        seen.add(each.join());
       }),
       { numRuns: 5_000 },
     );
-    // Worlds in which nearly everything ends the same way would prove little.
-    expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan(500);
+    expect(seen.size).toBeGreaterThan(ACCESSES.length);
   });
 
   it('is explained by a chain of which every step is true', () => {
+    const lengths = new Set<number>();
     fc.assert(
-      fc.property(drawnCase, (drawn) => {
-        const decision = decided(drawn);
+      fc.property(drawnWorld, drawnQuestion, (world, question) => {
+        const decision = decided(world, question);
         if (decision.kind === 'deny') return;
-        const [world, subject] = drawn;
         const chain = [...decision.via];
+        lengths.add(chain.length);
         const granted = chain.at(-1) === 'ROLE:ADMIN' ? undefined : chain.pop();
-        expect(chain[0]).toBe(subject);
+        expect(chain[0]).toBe(question.subject);
         for (const [index, name] of chain.slice(1).entries()) {
           expect(alsoIs(world, chain[index] ?? '')).toContain(name);
         }
-        if (granted === undefined) return;
+        if (granted === undefined) {
+          expect(question.mayBeAdmin).toBe(true);
+          return;
+        }
         const [, word = '', target = ''] = /^([A-Z]+) on (.+)$/.exec(granted) ?? [];
         const held = world.grants.find((grant) => grant.subject === chain.at(-1) && grant.target === target);
         expect(held?.access).toContain(word);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 5_000 },
     );
+    expect(lengths).toEqual(new Set([1, 2, 3, 4]));
   });
 
   it('never turns to no because somebody is granted more', () => {
     fc.assert(
-      fc.property(drawnCase, drawnWorld, ([drawn, ...rest], more) => {
-        if (decided([drawn, ...rest]).kind === 'deny') return;
+      fc.property(drawnWorld, drawnQuestion, drawnWorld, (drawn, question, more) => {
+        if (decided(drawn, question).kind === 'deny') return;
         const grants = [...drawn.grants, ...more.grants].filter(
           (grant, index, all) =>
             all.findIndex((other) => other.subject === grant.subject && other.target === grant.target) === index,
         );
-        expect(decided([{ ...drawn, grants }, ...rest]).kind).toBe('allow');
+        expect(decided({ ...drawn, grants }, question).kind).toBe('allow');
       }),
-      { numRuns: 1_000 },
+      { numRuns: 2_000 },
     );
   });
 });

@@ -1,92 +1,42 @@
 import { describe, expect, it } from 'vitest';
-import { type Decision, decide, type Target } from '../../src/rbac/decision.ts';
-import { ACCESSES } from '../../src/rbac/grants.ts';
-import { parseSubject } from '../../src/rbac/subject.ts';
+import { accessHeld, type Decision, type DecisionOptions, decide, type Target } from '../../src/rbac/decision.ts';
+import { ACCESSES, type Access } from '../../src/rbac/grants.ts';
+import { parseSubject, type Subject } from '../../src/rbac/subject.ts';
+import { GRANTED, KINDS, TARGETS, WAYS } from './support/matrix.ts';
 import { type Written, worldOf } from './support/written-world.ts';
 
-function ask(world: Written, subject: string, target: Target, mayBeAdmin?: boolean): Decision {
-  const parsed = parseSubject(subject);
-  if (parsed === undefined) throw new Error(`no subject: ${subject}`);
-  return decide(worldOf(world), parsed, target, mayBeAdmin === undefined ? {} : { mayBeAdmin });
+function parsed(subject: string): Subject {
+  const read = parseSubject(subject);
+  if (read === undefined) throw new Error(`no subject: ${subject}`);
+  return read;
 }
 
-const GOLD = { key: 'tier', value: 'gold' };
-const INTEGRATION: Target = { kind: 'integration', integration: 'prod', tags: [GOLD] };
-const MODEL: Target = { kind: 'model', integration: 'prod', model: 'cohere.embed-v4:0', tags: [GOLD] };
-const PROMPT: Target = { kind: 'prompt', prompt: 'summarize' };
+function ask(world: Written, subject: string, target: Target, options?: DecisionOptions): Decision {
+  return decide(worldOf(world), parsed(subject), target, options);
+}
 
-/** Each way a subject can come by a grant: who holds it, and the chain down to the holder. */
-const WAYS: Record<string, { subject: string; holder: string; world: Written; chain: string[] }> = {
-  'a user itself': { subject: 'alice', holder: 'USER:alice', world: {}, chain: ['USER:alice'] },
-  'an application itself': {
-    subject: 'app:claims',
-    holder: 'USER:app:claims',
-    world: { applications: { claims: [] } },
-    chain: ['USER:app:claims'],
-  },
-  'a group itself': { subject: 'GROUP:g', holder: 'GROUP:g', world: { groups: { g: [] } }, chain: ['GROUP:g'] },
-  'a role itself': { subject: 'ROLE:reader', holder: 'ROLE:reader', world: {}, chain: ['ROLE:reader'] },
-  'a user through its group': {
-    subject: 'alice',
-    holder: 'GROUP:g',
-    world: { groups: { g: [] }, members: { g: ['alice'] } },
-    chain: ['USER:alice', 'GROUP:g'],
-  },
-  'an application through its group': {
-    subject: 'app:claims',
-    holder: 'GROUP:g',
-    world: { applications: { claims: [] }, groups: { g: [] }, members: { g: ['app:claims'] } },
-    chain: ['USER:app:claims', 'GROUP:g'],
-  },
-  'a user through a role of its record': {
-    subject: 'alice',
-    holder: 'ROLE:reader',
-    world: { users: { alice: ['reader'] } },
-    chain: ['USER:alice', 'ROLE:reader'],
-  },
-  'an application through a role of its record': {
-    subject: 'app:claims',
-    holder: 'ROLE:reader',
-    world: { applications: { claims: ['reader'] } },
-    chain: ['USER:app:claims', 'ROLE:reader'],
-  },
-  'a user through a role of its group': {
-    subject: 'alice',
-    holder: 'ROLE:reader',
-    world: { groups: { g: ['reader'] }, members: { g: ['alice'] } },
-    chain: ['USER:alice', 'GROUP:g', 'ROLE:reader'],
-  },
-  'a group through its role': {
-    subject: 'GROUP:g',
-    holder: 'ROLE:reader',
-    world: { groups: { g: ['reader'] } },
-    chain: ['GROUP:g', 'ROLE:reader'],
-  },
-};
-
-/** What a grant on each target allows: the kinds of targets, by the access that is enough. */
-const GRANTED: Record<string, { EXECUTE: string[]; READ: string[] }> = {
-  'INTEGRATION:prod:cohere.embed-v4:0': { EXECUTE: ['model'], READ: [] },
-  'INTEGRATION:prod:another': { EXECUTE: [], READ: [] },
-  'INTEGRATION_PROVIDER:prod': { EXECUTE: ['integration', 'model'], READ: [] },
-  'INTEGRATION_PROVIDER:pro': { EXECUTE: [], READ: [] },
-  'TAG:tier:gold': { EXECUTE: ['integration', 'model'], READ: [] },
-  'TAG:tier:silver': { EXECUTE: [], READ: [] },
-  'PROMPT:summarize': { EXECUTE: ['prompt'], READ: ['prompt'] },
-  'PROMPT:another': { EXECUTE: [], READ: [] },
-};
+const { integration: INTEGRATION, model: MODEL, prompt: PROMPT } = TARGETS;
 
 describe.each(Object.entries(WAYS))('a grant that counts for %s', (_, { subject, holder, world, chain }) => {
-  it.each(Object.entries(GRANTED))('on %s allows just what it covers, by just the access needed', (granted, enough) => {
-    for (const access of ACCESSES) {
-      for (const target of [INTEGRATION, MODEL, PROMPT]) {
-        const covered = access === 'EXECUTE' || access === 'READ' ? enough[access] : [];
-        const decision = ask({ ...world, grants: { [holder]: { [granted]: access } } }, subject, target);
-        expect(decision, `${access} for the ${target.kind}`).toEqual(
-          covered.includes(target.kind)
-            ? { kind: 'allow', via: [...chain, `${access} on ${granted}`] }
-            : { kind: 'deny', missing: expect.any(String) },
-        );
+  it.each(Object.entries(GRANTED))('on %s gives just what it covers', (granted, covered) => {
+    for (const held of ACCESSES) {
+      const written = { ...world, grants: { [holder]: { [granted]: held } } };
+      for (const kind of KINDS) {
+        const { gives = [], runs = [] } = covered[kind] ?? {};
+        const target = TARGETS[kind];
+        const chainOr = (allowed: boolean) =>
+          allowed
+            ? { kind: 'allow', via: [...chain, `${held} on ${granted}`] }
+            : { kind: 'deny', missing: expect.any(String) };
+        expect(ask(written, subject, target), `${held}: run the ${kind}`).toEqual(chainOr(runs.includes(held)));
+        for (const access of ACCESSES) {
+          const allowed = access === held && gives.includes(held);
+          expect(ask(written, subject, target, { access: [access] }), `${held}: ${access} the ${kind}`).toEqual(
+            chainOr(allowed),
+          );
+        }
+        const all = accessHeld(worldOf(written), parsed(subject), target);
+        expect([...all], `${held}: all that is held on the ${kind}`).toEqual(gives.includes(held) ? [held] : []);
       }
     }
   });
@@ -94,7 +44,7 @@ describe.each(Object.entries(WAYS))('a grant that counts for %s', (_, { subject,
 
 describe('somebody without a grant', () => {
   it.each(Object.entries(WAYS))('is denied: %s', (_, { subject, world }) => {
-    for (const target of [INTEGRATION, MODEL, PROMPT]) expect(ask(world, subject, target).kind).toBe('deny');
+    for (const target of Object.values(TARGETS)) expect(ask(world, subject, target).kind).toBe('deny');
   });
 
   it('is told the grants that would do, and no tag, which may be nobody’s business', () => {
@@ -104,6 +54,17 @@ describe('somebody without a grant', () => {
     });
     expect(ask({}, 'alice', INTEGRATION)).toEqual({ kind: 'deny', missing: 'EXECUTE on INTEGRATION_PROVIDER:prod' });
     expect(ask({}, 'alice', PROMPT)).toEqual({ kind: 'deny', missing: 'EXECUTE or READ on PROMPT:summarize' });
+  });
+
+  it('is told the access that was asked for', () => {
+    expect(ask({}, 'alice', MODEL, { access: ['UPDATE'] })).toEqual({
+      kind: 'deny',
+      missing: 'UPDATE on INTEGRATION:prod:cohere.embed-v4:0 or INTEGRATION_PROVIDER:prod',
+    });
+    expect(ask({}, 'alice', TARGETS.application, { access: ['READ', 'DELETE'] })).toEqual({
+      kind: 'deny',
+      missing: 'READ or DELETE on APPLICATION:billing',
+    });
   });
 
   it('is told that its record is missing, where that comes first', () => {
@@ -143,7 +104,53 @@ describe('somebody without a grant', () => {
     const grants = { 'USER:alice': { 'TAG:tier:gold': 'EXECUTE' } };
     expect(ask({ grants }, 'alice', { ...MODEL, tags: [] }).kind).toBe('deny');
     expect(ask({ grants }, 'alice', { ...MODEL, tags: [{ key: 'tier', value: 'gold:x' }] }).kind).toBe('deny');
-    expect(ask({ grants }, 'alice', { ...MODEL, tags: [{ key: 'x', value: 'y' }, GOLD] }).kind).toBe('allow');
+    expect(
+      ask({ grants }, 'alice', {
+        ...MODEL,
+        tags: [
+          { key: 'x', value: 'y' },
+          { key: 'tier', value: 'gold' },
+        ],
+      }).kind,
+    ).toBe('allow');
+  });
+});
+
+describe('several grants', () => {
+  it('give together what each gives, from wherever they come', () => {
+    const world: Written = {
+      users: { alice: ['reader'] },
+      groups: { g: [] },
+      members: { g: ['alice'] },
+      grants: {
+        'USER:alice': { 'INTEGRATION:prod:cohere.embed-v4:0': 'EXECUTE' },
+        'GROUP:g': { 'INTEGRATION_PROVIDER:prod': 'DELETE' },
+        'ROLE:reader': { 'TAG:tier:gold': 'READ', 'TAG:state:draft': 'EXECUTE,READ', 'PROMPT:summarize': 'UPDATE' },
+      },
+    };
+    const held = (target: Target) => [...accessHeld(worldOf(world), parsed('alice'), target)].sort();
+    expect(held(MODEL)).toEqual(['DELETE', 'EXECUTE', 'READ']);
+    expect(held(INTEGRATION)).toEqual(['DELETE']);
+    expect(held(PROMPT)).toEqual(['READ', 'UPDATE']);
+  });
+
+  it('need only give one of what is asked for', () => {
+    const world: Written = { grants: { 'USER:alice': { 'INTEGRATION_PROVIDER:prod': 'DELETE,READ' } } };
+    const via = (access: Access[]) => ask(world, 'alice', MODEL, { access });
+    expect(via(['UPDATE', 'DELETE'])).toMatchObject({ via: ['USER:alice', 'DELETE on INTEGRATION_PROVIDER:prod'] });
+    expect(via(['UPDATE', 'EXECUTE']).kind).toBe('deny');
+    expect(via([]).kind).toBe('deny');
+  });
+});
+
+describe('a prompt', () => {
+  it('is run by a grant on itself alone, whatever tags it carries and whatever is granted on them', () => {
+    const tagged: Written = { grants: { 'USER:alice': { 'TAG:state:draft': 'CREATE,READ,EXECUTE,UPDATE,DELETE' } } };
+    expect(ask(tagged, 'alice', PROMPT).kind).toBe('deny');
+    expect(ask(tagged, 'alice', PROMPT, { access: ['EXECUTE'] }).kind).toBe('deny');
+    expect(ask(tagged, 'alice', PROMPT, { access: ['READ'] }).kind).toBe('allow');
+    const { tags: _, ...untagged } = PROMPT;
+    expect(ask(tagged, 'alice', untagged, { access: ['READ'] }).kind).toBe('deny');
   });
 });
 
@@ -198,10 +205,22 @@ describe('ADMIN', () => {
       ['USER:alice', 'GROUP:g', 'ROLE:ADMIN'],
     ],
   ])('%s allows everything, except where the subject is only inferred', (_, world, subject, via) => {
-    for (const target of [INTEGRATION, MODEL, PROMPT]) {
+    for (const target of Object.values(TARGETS)) {
       expect(ask(world, subject, target)).toEqual({ kind: 'allow', via });
-      expect(ask(world, subject, target, true)).toEqual({ kind: 'allow', via });
-      expect(ask(world, subject, target, false).kind).toBe('deny');
+      expect(ask(world, subject, target, { mayBeAdmin: true })).toEqual({ kind: 'allow', via });
+      expect(ask(world, subject, target, { mayBeAdmin: false }).kind).toBe('deny');
+    }
+  });
+
+  it('holds every access, except where the subject is only inferred', () => {
+    const world: Written = { users: { alice: ['ADMIN'] }, grants: { 'ROLE:ADMIN': { 'PROMPT:summarize': 'READ' } } };
+    for (const target of Object.values(TARGETS)) {
+      expect([...accessHeld(worldOf(world), parsed('alice'), target)]).toEqual([...ACCESSES]);
+      expect([...accessHeld(worldOf(world), parsed('alice'), target, { mayBeAdmin: false })]).toEqual([]);
+      for (const access of ACCESSES) {
+        expect(ask(world, 'alice', target, { access: [access] }).kind).toBe('allow');
+        expect(ask(world, 'alice', target, { access: [access], mayBeAdmin: false }).kind).toBe('deny');
+      }
     }
   });
 
@@ -221,7 +240,7 @@ describe('ADMIN', () => {
       applications: { claims: ['ADMIN'] },
       grants: { 'USER:app:claims': { 'INTEGRATION_PROVIDER:prod': 'EXECUTE' } },
     };
-    expect(ask(world, 'app:claims', MODEL, false).kind).toBe('allow');
-    expect(ask(world, 'app:claims', PROMPT, false).kind).toBe('deny');
+    expect(ask(world, 'app:claims', MODEL, { mayBeAdmin: false }).kind).toBe('allow');
+    expect(ask(world, 'app:claims', PROMPT, { mayBeAdmin: false }).kind).toBe('deny');
   });
 });

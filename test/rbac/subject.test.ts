@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   applicationIdOf,
   applicationUser,
+  holderId,
   parseSubject,
   parseSubjectId,
   subjectId,
@@ -62,5 +63,19 @@ describe('an application', () => {
   it('is no group or role whose name begins with app:', () => {
     expect(applicationIdOf({ type: 'GROUP', id: 'app:claims' })).toBeUndefined();
     expect(applicationIdOf({ type: 'ROLE', id: 'app:claims' })).toBeUndefined();
+  });
+});
+
+describe('the id of a holder', () => {
+  it('is its id, however often and of however many it is asked', () => {
+    // Past what is remembered, and once more for those that were forgotten.
+    for (let round = 0; round < 2; round += 1) {
+      for (let index = 0; index < 60_000; index += 1) {
+        const id = `g${index}`;
+        if (holderId('GROUP', id) !== `GROUP:${id}`) throw new Error(`round ${round}: GROUP ${id}`);
+        if (index % 100 === 0)
+          expect([holderId('ROLE', id), holderId('USER', id)]).toEqual([`ROLE:${id}`, `USER:${id}`]);
+      }
+    }
   });
 });
