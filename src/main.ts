@@ -77,7 +77,7 @@ export async function runApplyCommand(options: {
 }): Promise<number> {
   const wanted = wantedFrom(await readManifestFiles(options.paths, process.stdin), options.terminal);
   return await withRedis((redis, config) =>
-    runApply({ ...options, redis, names: keyNames(config.redis.prefix), wanted }),
+    runApply({ ...options, redis, names: keyNames(config.redis.prefix), keyring: config.secrets.keyring, wanted }),
   );
 }
 
@@ -115,7 +115,11 @@ export async function runCheckCommand({
         ]);
     session.close();
     return reportFindings(
-      [...checkMode(config), ...checkRecords(snapshot, names, new Date()), ...outside.flat()],
+      [
+        ...checkMode(config),
+        ...checkRecords(snapshot, names, { now: new Date(), keyring: secrets.keyring }),
+        ...outside.flat(),
+      ],
       terminal,
     );
   });

@@ -5,17 +5,20 @@ import type { Cluster, Redis } from 'ioredis';
 import { messageOf, ServiceError } from '../errors.ts';
 import { integrationRecord } from '../integrations/integration.ts';
 import { MASK, maskSecrets } from '../integrations/secrets/masks.ts';
-import { secretForm } from '../integrations/secrets/secret-fields.ts';
+import { bareSecrets } from '../integrations/secrets/secret-fields.ts';
 import { apply, type Plan } from '../manifests/apply.ts';
 import type { Change } from '../manifests/changes.ts';
 import { type ManifestSource, parseManifests, type Wanted } from '../manifests/parse.ts';
 import type { KeyNames } from '../redis/keys.ts';
+import type { Keyring } from '../secrets/keyring.ts';
 import { type Terminal, visible } from './terminal.ts';
 
 export interface ApplyCommand {
   readonly redis: Redis | Cluster;
   readonly names: KeyNames;
   readonly wanted: Wanted;
+  /** Seals bare secrets; empty: they are written as they are, with a warning. */
+  readonly keyring: Keyring;
   readonly terminal: Terminal;
   readonly dryRun: boolean;
   readonly prune: boolean;
@@ -60,13 +63,14 @@ export function wantedFrom(sources: readonly ManifestSource[], terminal: Termina
 }
 
 export async function runApply(command: ApplyCommand): Promise<number> {
-  const { redis, names, wanted, terminal, dryRun, prune } = command;
-  warnOfBareSecrets(wanted, terminal);
+  const { redis, names, wanted, keyring, terminal, dryRun, prune } = command;
+  if (keyring.newest === undefined) warnOfBareSecrets(wanted, terminal);
   let written = false;
   const plan = await apply({
     redis,
     names,
     wanted,
+    keyring,
     prune,
     async agree(proposed) {
       sayPlan(proposed, terminal);
@@ -152,10 +156,9 @@ function flatten(value: unknown, path = '', leaves = new Map<string, string>()):
 
 function warnOfBareSecrets(wanted: Wanted, terminal: Terminal): void {
   for (const [name, record] of wanted.records.get('integrations') ?? []) {
-    const secret = (record['configuration'] as { api_key?: unknown } | undefined)?.api_key;
-    if (typeof secret === 'string' && secretForm(secret) === 'bare') {
+    for (const field of bareSecrets(record['configuration'] as Record<string, unknown>)) {
       terminal.warn(
-        `integrations ${name}: configuration.api_key is a bare secret and will stand in Redis as it is; prefer env:NAME or file:NAME`,
+        `integrations ${name}: configuration.${field} is a bare secret and will stand in Redis as it is; set ENCRYPTION_KEYS to have it sealed, or write env:NAME or file:NAME`,
       );
     }
   }

@@ -4,10 +4,12 @@ import { rebuild } from '../catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../catalog/snapshot.ts';
 import { messageOf, ServiceError } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
+import type { Keyring } from '../secrets/keyring.ts';
 import { type Change, splitGrantName } from './changes.ts';
 import { keepLastAdmin } from './last-admin.ts';
 import type { Wanted } from './parse.ts';
 import { planChanges } from './plan.ts';
+import { sealWanted } from './seal.ts';
 import { whatGoesWith } from './what-goes-with.ts';
 
 export interface ApplyParts {
@@ -15,6 +17,8 @@ export interface ApplyParts {
   readonly names: KeyNames;
   readonly wanted: Wanted;
   readonly prune: boolean;
+  /** Seals bare secrets; empty: they are written as they are. */
+  readonly keyring: Keyring;
   /** Asked with the plan before anything is written; false writes nothing. */
   readonly agree: (plan: Plan) => boolean | Promise<boolean>;
 }
@@ -33,14 +37,14 @@ const ATTEMPTS = 3;
  * old state or the new and never half of it, and nobody's change is overwritten unseen. Throws CATALOG_CHANGED when
  * Redis keeps changing meanwhile, RECORD_INVALID when a key it would write holds another Redis type.
  */
-export async function apply({ redis, names, wanted, prune, agree }: ApplyParts): Promise<Plan> {
+export async function apply({ redis, names, wanted, prune, keyring, agree }: ApplyParts): Promise<Plan> {
   for (let attempt = 1; ; attempt += 1) {
     const keys = [...new Set([...(await listKeys(redis, names)), ...keysOf(names, wanted)])];
     await redis.watch(keys);
     try {
       const contents = await readKeys(redis, names, keys, { underWatch: true });
       const snapshot = new Snapshot(await rebuild(NOTHING, names, contents));
-      const plan = makePlan(snapshot, wanted, prune);
+      const plan = makePlan(snapshot, sealWanted(snapshot, wanted, keyring), prune);
       refuseWrongTypes(snapshot, names, plan.changes);
       if (plan.changes.length === 0 || !(await agree(plan))) return plan;
       if (await write(redis, names, plan.changes)) return plan;

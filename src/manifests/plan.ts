@@ -54,7 +54,7 @@ function addChange(changes: Change[], kind: Change['kind'], name: string, before
 }
 
 /** A record that is no JSON differs from anything that could be wanted. */
-function readable(raw: string): unknown {
+export function readable(raw: string): unknown {
   try {
     return JSON.parse(raw);
   } catch {

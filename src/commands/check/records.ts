@@ -2,16 +2,22 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { familyOf, lifeOf } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
-import { secretForm } from '../../integrations/secrets/secret-fields.ts';
+import { sealedFaults } from '../../integrations/secrets/sealed.ts';
+import { bareSecrets, OPENED_BY, SECRET_FIELDS } from '../../integrations/secrets/secret-fields.ts';
 import { parseSubjectId } from '../../rbac/subject.ts';
 import type { KeyNames } from '../../redis/keys.ts';
+import type { Keyring } from '../../secrets/keyring.ts';
 import type { Finding } from './finding.ts';
 
-/** Everything that the records themselves show. */
-export function checkRecords(snapshot: Snapshot, names: KeyNames, now: Date): Finding[] {
+/** Everything that the records themselves show. `keyring`: the keys that sealed secrets should open with. */
+export function checkRecords(
+  snapshot: Snapshot,
+  names: KeyNames,
+  { now, keyring }: { readonly now: Date; readonly keyring: Keyring },
+): Finding[] {
   return [
     ...[...snapshot.faults()].map((fault): Finding => ({ severity: 'error', ...fault })),
-    ...integrations(snapshot, names),
+    ...integrations(snapshot, names, keyring),
     ...models(snapshot, names, now),
     ...prompts(snapshot, names),
     ...memberships(snapshot, names),
@@ -19,25 +25,33 @@ export function checkRecords(snapshot: Snapshot, names: KeyNames, now: Date): Fi
   ];
 }
 
-function* integrations(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+function* integrations(snapshot: Snapshot, names: KeyNames, keyring: Keyring): Iterable<Finding> {
   const key = names.hash('integrations');
   if (snapshot.empty)
     yield { severity: 'error', key, field: '', message: 'there is no integration: workers take no tasks' };
   for (const [field, { lookup }] of snapshot.parts.tables.integrations) {
-    if (lookup.kind === 'found') yield* integrationFindings(key, field, lookup.record);
+    if (lookup.kind !== 'found') continue;
+    yield* secrets(key, field, lookup.record, keyring);
+    yield* foreignRole(key, field, lookup.record);
   }
 }
 
-function* integrationFindings(key: string, field: string, { configuration }: Integration): Iterable<Finding> {
-  const { connectionType, api_key: secret, externalId, roleArn, awsAccountId } = configuration;
-  if (connectionType === 'ACCESS_KEY' && secret && secretForm(secret) === 'bare') {
-    yield {
-      severity: 'warning',
-      key,
-      field,
-      message: 'configuration.api_key stands in Redis as it is; write env:NAME or file:NAME in its place',
-    };
+function* secrets(key: string, field: string, integration: Integration, keyring: Keyring): Iterable<Finding> {
+  const { configuration, enabled } = integration;
+  for (const secret of bareSecrets(configuration)) {
+    const message = `configuration.${secret} stands in Redis as it is; write env:NAME or file:NAME in its place, or have apply seal it under ENCRYPTION_KEYS`;
+    yield { severity: 'warning', key, field, message };
   }
+  for (const secret of SECRET_FIELDS) {
+    const isOpened = enabled && OPENED_BY[configuration.connectionType].includes(secret);
+    for (const { message } of sealedFaults(field, configuration, [secret], keyring)) {
+      yield { severity: isOpened ? 'error' : 'warning', key, field, message };
+    }
+  }
+}
+
+function* foreignRole(key: string, field: string, { configuration }: Integration): Iterable<Finding> {
+  const { connectionType, externalId, roleArn, awsAccountId } = configuration;
   const account = roleArn?.split(':')[4];
   const foreign = awsAccountId === undefined || awsAccountId === null || awsAccountId !== account;
   if (connectionType === 'EXTERNAL_ROLE' && !externalId && foreign) {

@@ -4,6 +4,8 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { verifyCredentials } from '../../integrations/bedrock/verify-credentials.ts';
 import type { SecretSources } from '../../integrations/secrets/open-secret.ts';
+import { sealedFaults } from '../../integrations/secrets/sealed.ts';
+import { OPENED_BY } from '../../integrations/secrets/secret-fields.ts';
 import { evictionPolicy } from '../../redis/eviction.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Finding } from './finding.ts';
@@ -22,7 +24,10 @@ export async function checkRedis(redis: Redis | Cluster): Promise<Finding[]> {
   ];
 }
 
-/** Gets every integration's credentials as a worker would and shows them to STS. */
+/**
+ * Gets every integration's credentials as a worker would and shows them to STS. One whose sealed secret does not open
+ * has its finding from the records already.
+ */
 export async function checkCredentials(parts: {
   readonly snapshot: Snapshot;
   readonly names: KeyNames;
@@ -33,8 +38,11 @@ export async function checkCredentials(parts: {
   const findings = await Promise.all(
     [...parts.snapshot.parts.tables.integrations].map(async ([field, { lookup }]): Promise<Finding[]> => {
       if (lookup.kind !== 'found' || !lookup.record.enabled) return [];
+      const { configuration } = lookup.record;
+      const opened = OPENED_BY[configuration.connectionType];
+      if (sealedFaults(field, configuration, opened, parts.secrets.keyring).length > 0) return [];
       try {
-        await verifyCredentials({ integration: field, configuration: lookup.record.configuration, ...parts });
+        await verifyCredentials({ integration: field, configuration, ...parts });
         return [];
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;

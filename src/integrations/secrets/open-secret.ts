@@ -1,8 +1,9 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { ServiceError } from '../../errors.ts';
-import { EnvelopeError, type SecretPlace, unseal } from '../../secrets/envelope.ts';
+import type { SecretPlace } from '../../secrets/envelope.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
+import { openSealed } from './sealed.ts';
 import { secretForm } from './secret-fields.ts';
 
 /** What the forms of a secret are opened with. */
@@ -44,21 +45,6 @@ export async function openSecret(text: string, place: SecretPlace, sources: Secr
       return await readSecretFile(name, field, sources.filesDir);
     case 'sealed':
       return openSealed(text, place, sources.keyring);
-  }
-}
-
-const NEXT_STEP: Readonly<Record<EnvelopeError['kind'], string>> = {
-  'missing-key': "give the worker's ENCRYPTION_KEYS that key, or write the secret anew",
-  malformed: 'write the secret anew',
-  forged: 'write the secret anew',
-};
-
-function openSealed(text: string, place: SecretPlace, keyring: Keyring): string {
-  try {
-    return unseal(text, place, keyring);
-  } catch (error) {
-    if (!(error instanceof EnvelopeError)) throw error;
-    throw unavailable(place.field, `${error.message}; ${NEXT_STEP[error.kind]}`, error);
   }
 }
 

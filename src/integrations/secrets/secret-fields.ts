@@ -1,8 +1,16 @@
 import type { SecretPlace } from '../../secrets/envelope.ts';
+import type { ConnectionType } from '../integration.ts';
 
 /** The fields of an integration's `configuration` that hold a secret, bare or in another form. */
 export const SECRET_FIELDS = ['api_key', 'externalId'] as const;
 export type SecretField = (typeof SECRET_FIELDS)[number];
+
+/** The secret that each connection type opens; that of another may stand beside it. */
+export const OPENED_BY: Readonly<Record<ConnectionType, readonly SecretField[]>> = {
+  CONDUCTOR_ROLE: [],
+  EXTERNAL_ROLE: ['externalId'],
+  ACCESS_KEY: ['api_key'],
+};
 
 /** Where an integration's secret stands: sealed for there, it opens nowhere else. */
 export function secretPlace(integration: string, field: SecretField): SecretPlace {

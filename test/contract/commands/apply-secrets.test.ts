@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { startRedis } from '../../../devservers/redis-server.ts';
+import { secretPlace } from '../../../src/integrations/secrets/secret-fields.ts';
+import { unseal } from '../../../src/secrets/envelope.ts';
+import { parseKeyring } from '../../../src/secrets/keyring.ts';
 import type { CliResult } from '../../support/cli.ts';
-import { install } from './installation.ts';
+import { encryptionKeys } from '../../support/encryption-keys.ts';
+import { type Installation, install, resultOf } from './installation.ts';
 
 const SECRET = 'wJalrXUtnFEMI-bPxRfiCYEXAMPLEKEY';
 const OLD = 'oldSECRETzzzzzzzzzz';
@@ -12,13 +16,17 @@ const integration = (secret: string, region = 'us-east-1', more = '') =>
 
 const said = ({ stdout, stderr }: CliResult) => stdout + stderr;
 
-describe('a bare secret', () => {
+describe('a bare secret without ENCRYPTION_KEYS', () => {
   it.each(['text', 'json'])('is written, warned of and never shown (--output %s)', async (form) => {
     await using here = await install();
     const more = `, externalId: hush-hush-hush, awsAccountId: "${ACCOUNT}"`;
     const ran = await here.apply(integration(SECRET, 'us-east-1', more), '--output', form);
     expect(ran.code).toBe(0);
-    expect(ran.stderr).toContain('api_key is a bare secret');
+    for (const field of ['api_key', 'externalId']) {
+      expect(ran.stderr).toContain(
+        `integrations p: configuration.${field} is a bare secret and will stand in Redis as it`,
+      );
+    }
     expect(said(ran)).toContain('********');
     for (const hidden of [SECRET, 'hush-hush-hush', ACCOUNT]) expect(said(ran)).not.toContain(hidden);
     const held = await here.redis.hget(here.names.hash('integrations'), 'p');
@@ -87,6 +95,71 @@ describe('a bare secret', () => {
       expect(await here.contents()).toEqual({});
     } finally {
       await server.stop();
+    }
+  });
+});
+
+describe('a bare secret with ENCRYPTION_KEYS', () => {
+  const PLACE = secretPlace('p', 'api_key');
+  const keys = (...ids: string[]) => ({ ENCRYPTION_KEYS: encryptionKeys(...ids) });
+  const applyWith = async (here: Installation, env: NodeJS.ProcessEnv, text: string, ...options: string[]) =>
+    here.run(['apply', '-f', await here.manifest('m.yaml', text), '--output', 'json', ...options], env);
+  const held = async ({ redis, names }: Installation) => {
+    const raw = (await redis.hget(names.hash('integrations'), 'p')) ?? '';
+    return { raw, secret: String(JSON.parse(raw).configuration.api_key) };
+  };
+  const changes = (ran: CliResult) => resultOf<{ changes: { action: string }[] }>(ran).changes.map((one) => one.action);
+
+  it('is sealed for its place, without a warning, and neither it nor the envelope is shown', async () => {
+    await using here = await install();
+    const ran = await applyWith(here, keys('new'), integration(SECRET, 'us-east-1', ', externalId: hush-hush-hush'));
+    expect([ran.code, ran.stderr, changes(ran)]).toEqual([0, '', ['create']]);
+    const { raw, secret } = await held(here);
+    expect(unseal(secret, PLACE, parseKeyring(encryptionKeys('new')))).toBe(SECRET);
+    for (const hidden of [SECRET, 'hush-hush-hush']) expect(raw).not.toContain(hidden);
+    for (const hidden of [SECRET, 'hush-hush-hush', 'enc:']) expect(said(ran)).not.toContain(hidden);
+  });
+
+  it('is no change the second time, nor under a newer key, and is one where it differs or did stand bare', async () => {
+    await using here = await install();
+    await here.apply(integration(SECRET));
+    expect(changes(await applyWith(here, keys('old'), integration(SECRET)))).toEqual(['update']);
+    const first = await held(here);
+    expect(first.secret).toMatch(/^enc:v1:old:/);
+    for (const env of [keys('old'), keys('new', 'old')]) {
+      expect(changes(await applyWith(here, env, integration(SECRET)))).toEqual([]);
+    }
+    expect(await held(here)).toEqual(first);
+    expect(changes(await applyWith(here, keys('new', 'old'), integration(OLD)))).toEqual(['update']);
+    expect((await held(here)).secret).toMatch(/^enc:v1:new:/);
+  });
+
+  it('keeps the envelope beside another change', async () => {
+    await using here = await install();
+    await applyWith(here, keys('new'), integration(SECRET));
+    const { secret } = await held(here);
+    const ran = await here.run(
+      ['apply', '-f', await here.manifest('m.yaml', integration(SECRET, 'eu-west-1'))],
+      keys('new'),
+    );
+    expect(ran.stdout).toContain('configuration.region: "us-east-1" → "eu-west-1"');
+    expect(ran.stdout).not.toContain('api_key');
+    expect((await held(here)).secret).toBe(secret);
+  });
+
+  it('is not written by --dry-run', async () => {
+    await using here = await install();
+    expect(changes(await applyWith(here, keys('new'), integration(SECRET), '--dry-run'))).toEqual(['create']);
+    expect(await here.contents()).toEqual({});
+  });
+
+  it('may stand in the manifest as the envelope itself', async () => {
+    await using here = await install();
+    await applyWith(here, keys('new'), integration(SECRET));
+    const { secret } = await held(here);
+    for (const env of [{}, keys('new'), keys('other')]) {
+      const ran = await applyWith(here, env, integration(secret));
+      expect([ran.code, ran.stderr, changes(ran)]).toEqual([0, '', []]);
     }
   });
 });

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, inject, it } from 'vitest';
 import { apply } from '../../../src/manifests/apply.ts';
 import { parseManifests } from '../../../src/manifests/parse.ts';
+import { parseKeyring } from '../../../src/secrets/keyring.ts';
 import { startCli } from '../../support/cli.ts';
 import { startCatalog, until } from '../support/live-catalog.ts';
 import { INTEGRATION, type Installation, install } from './installation.ts';
@@ -24,7 +25,7 @@ async function applyWhile(
       await meanwhile(other, attempts);
       return true;
     };
-    const plan = await apply({ redis, names, wanted: wantedOf(text), prune, agree });
+    const plan = await apply({ redis, names, wanted: wantedOf(text), keyring: parseKeyring(undefined), prune, agree });
     return { plan, attempts };
   } finally {
     redis.disconnect();

@@ -207,6 +207,22 @@ describe('a finding in the records is exit code 1:', () => {
       'configuration.api_key stands in Redis as it is',
     ],
     [
+      'a bare external id',
+      ({ put }) => put('integrations', 'r', configured({ ...EXTERNAL_ROLE, externalId: 'bare-SECRET' })),
+      'warning',
+      'integrations',
+      'r',
+      'configuration.externalId stands in Redis as it is',
+    ],
+    [
+      'a bare secret that is not even read',
+      ({ put }) => put('integrations', 'c', configured({ api_key: 'bare-SECRET' })),
+      'warning',
+      'integrations',
+      'c',
+      'configuration.api_key stands in Redis as it is',
+    ],
+    [
       'a foreign role without an external id',
       ({ put }) => put('integrations', 'r', configured({ ...EXTERNAL_ROLE, externalId: undefined })),
       'warning',
