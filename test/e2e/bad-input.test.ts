@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INTEGRATION_CREDENTIALS, ROLE } from '../../simulator/known.ts';
+import { secretPlace } from '../../src/integrations/secrets/secret-fields.ts';
+import { seal } from '../../src/secrets/envelope.ts';
+import { parseKeyring } from '../../src/secrets/keyring.ts';
+import { encryptionKeys } from '../support/encryption-keys.ts';
 import { createWorld, type RunningWorker, type World } from './support/world.ts';
 
 const EMBED = 'cohere.embed-v4:0';
@@ -23,6 +27,12 @@ beforeAll(async () => {
     }),
     'wrong-external-id': integration({ connectionType: 'EXTERNAL_ROLE', roleArn: ROLE.arn, externalId: 'not-the-one' }),
     'no-secret': integration({ connectionType: 'ACCESS_KEY', user: 'AKIAX', api_key: 'env:NOT_SET_ANYWHERE' }),
+    // Its worker has no ENCRYPTION_KEYS at all.
+    sealed: integration({
+      connectionType: 'ACCESS_KEY',
+      user: 'AKIAX',
+      api_key: seal(SECRET, secretPlace('sealed', 'api_key'), parseKeyring(encryptionKeys('gone'))),
+    }),
     stolen: integration({
       connectionType: 'EXTERNAL_ROLE',
       roleArn: ROLE.arn,
@@ -36,7 +46,7 @@ beforeAll(async () => {
     'main:bad-default': JSON.stringify({ configuration: { modelId: CHAT, defaults: { temperature: 7 } } }),
     'main:named-only': JSON.stringify({ configuration: { modelId: CHAT, rawPrompts: false } }),
   };
-  for (const provider of ['main', 'off', 'wrong-secret', 'wrong-external-id', 'no-secret', 'stolen']) {
+  for (const provider of ['main', 'off', 'wrong-secret', 'wrong-external-id', 'no-secret', 'sealed', 'stolen']) {
     models[`${provider}:${EMBED}`] = '{}';
     models[`${provider}:${CHAT}`] = '{}';
   }
@@ -47,10 +57,9 @@ beforeAll(async () => {
     secret: JSON.stringify({ template: 'Hello', integrations: [`main:${CHAT}`] }),
   });
   await world.redis.hset(world.key('applications'), 'bad', '{"workflows":["bad_*"]}');
-  const grants = ['main', 'off', 'wrong-secret', 'wrong-external-id', 'no-secret', 'stolen', 'nowhere'].map((name) => [
-    `INTEGRATION_PROVIDER:${name}`,
-    'EXECUTE',
-  ]);
+  const grants = ['main', 'off', 'wrong-secret', 'wrong-external-id', 'no-secret', 'sealed', 'stolen', 'nowhere'].map(
+    (name) => [`INTEGRATION_PROVIDER:${name}`, 'EXECUTE'],
+  );
   await world.redis.hset(
     world.key('grants:USER:app:bad'),
     Object.fromEntries([...grants, ['PROMPT:summarize', 'READ'], ['PROMPT:unlinked', 'READ'], ['PROMPT:gone', 'READ']]),
@@ -181,6 +190,13 @@ describe('ends the task at once, naming the field and what is wrong with it', ()
       'SECRET_UNAVAILABLE',
       'configuration.api_key',
       /NOT_SET_ANYWHERE/,
+    ],
+    [
+      'a secret sealed under a key that is not there',
+      embed({ llmProvider: 'sealed' }),
+      'SECRET_UNAVAILABLE',
+      'configuration.api_key',
+      /the key "gone", which ENCRYPTION_KEYS does not have/,
     ],
     [
       'a reference to our own secret',
