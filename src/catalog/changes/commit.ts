@@ -1,11 +1,11 @@
 import type { Cluster, Redis } from 'ioredis';
 import { ServiceError } from '../../errors.ts';
 import { script } from '../../redis/script.ts';
-import { ANY, type Edit, type FieldEdit, isFieldEdit } from './edits.ts';
+import { ANY, type Edit, type FieldEdit, isFieldEdit, isKeyEdit } from './edits.ts';
 
 /**
  * Looks at everything first, which also finds keys of another type, and writes only then: a script that fails half way
- * would leave half of its writes. ARGV: `h` key field before after, or `s` key member +/-; a text is led by `=`, an absent one is `-`,
+ * would leave half of its writes. ARGV: `h` key field before after, `s` key member +/-, or `k` key; a text is led by `=`, an absent one is `-`,
  * any is `*`.
  */
 const COMMIT = script(`
@@ -17,9 +17,11 @@ while at <= #ARGV do
     local now = redis.call('HGET', key, ARGV[at + 2])
     if ARGV[at + 3] ~= '*' and now ~= text(ARGV[at + 3]) then return 0 end
     at = at + 5
-  else
+  elseif ARGV[at] == 's' then
     redis.call('SISMEMBER', key, ARGV[at + 2])
     at = at + 4
+  else
+    at = at + 2
   end
 end
 at = 1
@@ -31,9 +33,12 @@ while at <= #ARGV do
       if after then redis.call('HSET', key, ARGV[at + 2], after) else redis.call('HDEL', key, ARGV[at + 2]) end
     end
     at = at + 5
-  else
+  elseif ARGV[at] == 's' then
     redis.call(ARGV[at + 3] == '+' and 'SADD' or 'SREM', key, ARGV[at + 2])
     at = at + 4
+  else
+    redis.call('UNLINK', key)
+    at = at + 2
   end
 end
 return 1
@@ -48,6 +53,7 @@ export async function commit(redis: Redis | Cluster, edits: readonly Edit[]): Pr
   const indexes = new Map(keys.map((key, index) => [key, index + 1]));
   const args = edits.flatMap((edit): (string | number)[] => {
     const index = indexes.get(edit.key) ?? 0;
+    if (isKeyEdit(edit)) return ['k', index];
     return isFieldEdit(edit)
       ? ['h', index, edit.field, marked(edit.before), marked(edit.after)]
       : ['s', index, edit.member, edit.isMember ? '+' : '-'];

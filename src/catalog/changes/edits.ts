@@ -18,11 +18,21 @@ export interface MemberEdit {
   readonly isMember: boolean;
 }
 
-export type Edit = FieldEdit | MemberEdit;
+/** A whole key that goes, whatever it holds. */
+export interface KeyEdit {
+  readonly key: string;
+  readonly isGone: true;
+}
+
+export type Edit = FieldEdit | MemberEdit | KeyEdit;
 
 /** That a record is still what it was when the change was planned. */
 export function unchanged(key: string, field: string, raw: string | undefined): FieldEdit {
   return { key, field, before: raw, after: raw };
+}
+
+export function isKeyEdit(edit: Edit): edit is KeyEdit {
+  return 'isGone' in edit;
 }
 
 export function isFieldEdit(edit: Edit): edit is FieldEdit {

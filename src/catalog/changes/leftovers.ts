@@ -26,15 +26,21 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, gone: readonly 
     edits.set(JSON.stringify([key, field]), { key, field, before: ANY, after: undefined });
   };
 
-  for (const subject of subjects) {
-    for (const target of snapshot.parts.grants.get(subject)?.keys() ?? []) drop(names.grants(subject), target);
+  const dropKey = (key: string): void => {
+    edits.set(JSON.stringify([key]), { key, isGone: true });
+  };
+
+  for (const subject of subjects) if (snapshot.parts.grants.has(subject)) dropKey(names.grants(subject));
+  for (const { subject, target } of snapshot.subjectsOn(targets)) {
+    if (!subjects.has(subject)) drop(names.grants(subject), target);
   }
-  for (const { subject, target } of snapshot.subjectsOn(targets)) drop(names.grants(subject), target);
   const users = new Set([...subjects].filter((id) => id.startsWith('USER:')).map((id) => id.slice('USER:'.length)));
   for (const [group, members] of snapshot.parts.members) {
-    for (const member of isGone('groups', group) ? members : [...users].filter((id) => members.has(id))) {
-      edits.set(JSON.stringify([group, member]), { key: names.members(group), member, isMember: false });
-    }
+    if (isGone('groups', group)) dropKey(names.members(group));
+    else
+      for (const member of [...users].filter((id) => members.has(id))) {
+        edits.set(JSON.stringify([group, member]), { key: names.members(group), member, isMember: false });
+      }
   }
   for (const [id, { lookup }] of snapshot.parts.tables['access-keys']) {
     if (lookup.kind !== 'found' || !isGone('applications', lookup.record.application)) continue;
