@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError, Option } from 'commander';
 import { createTerminal, type Terminal } from './commands/terminal.ts';
 import { type ErrorCode, ServiceError } from './errors.ts';
+import { ACCESSES, type Access } from './rbac/grants.ts';
 
 /** Everything else is loaded once it is known what to do: help and a mistyped flag need none of it. */
 const main = () => import('./main.ts');
@@ -103,9 +104,12 @@ Examples:
 
   program
     .command('can')
-    .description('explains whether a subject may use an integration, a model or a prompt')
+    .description(
+      'explains whether a subject may use, see or change an integration, a model, a prompt or an application',
+    )
     .argument('<subject>', 'USER:x, GROUP:x, ROLE:x or app:x; a bare x is a user')
-    .argument('<target>', 'provider, provider:model or PROMPT:name')
+    .argument('<target>', 'provider, provider:model, PROMPT:name or APPLICATION:id')
+    .addOption(new Option('--access <access>', 'what it may do with the target; default: run tasks').choices(ACCESSES))
     .addOption(outputOption())
     .addHelpText(
       'after',
@@ -114,10 +118,11 @@ Exit code 0: allowed; 1: denied.
 
 Examples:
   bedrock-cohere can app:claims bedrock-prod:cohere.embed-v4:0
-  bedrock-cohere can alice@example.com PROMPT:summarize --output json`,
+  bedrock-cohere can alice@example.com PROMPT:summarize --output json
+  bedrock-cohere can GROUP:analysts bedrock-prod --access UPDATE`,
     )
-    .action(async (subject: string, target: string, options: OutputOption) => {
-      end(await (await main()).runCanCommand(subject, target, terminalFor(options)));
+    .action(async (subject: string, target: string, { access, ...options }: OutputOption & { access?: Access }) => {
+      end(await (await main()).runCanCommand({ subject, target, access }, terminalFor(options)));
     });
 
   program

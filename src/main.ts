@@ -4,7 +4,7 @@ import { startAdmin } from './admin/admin.ts';
 import { loadSnapshot } from './catalog/load.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
 import { runBootstrap } from './commands/bootstrap.ts';
-import { runCan } from './commands/can.ts';
+import { type CanQuestion, runCan } from './commands/can.ts';
 import { checkConductor } from './commands/check/conductor.ts';
 import type { Finding } from './commands/check/finding.ts';
 import { longestWait } from './commands/check/longest-wait.ts';
@@ -81,9 +81,9 @@ export async function runApplyCommand(options: {
   );
 }
 
-export async function runCanCommand(subject: string, target: string, terminal: Terminal): Promise<number> {
+export async function runCanCommand(question: CanQuestion, terminal: Terminal): Promise<number> {
   return await withRedis(async (redis, config) =>
-    runCan(await loadSnapshot(redis, keyNames(config.redis.prefix)), subject, target, terminal),
+    runCan(await loadSnapshot(redis, keyNames(config.redis.prefix)), question, terminal),
   );
 }
 

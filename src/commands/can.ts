@@ -1,30 +1,45 @@
+import type { Lookup } from '../catalog/records.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
 import { splitQualified } from '../integrations/names.ts';
 import { didYouMean } from '../parsing.ts';
 import { type Decision, decide, type Target } from '../rbac/decision.ts';
+import type { Access } from '../rbac/grants.ts';
 import { parseSubject, type Subject, subjectId } from '../rbac/subject.ts';
+import type { Tag } from '../record-fields.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Explains a decision as a worker would take it now. 0: allowed, 1: denied. Throws USAGE for malformed words. */
-export function runCan(snapshot: Snapshot, subjectText: string, targetText: string, terminal: Terminal): number {
-  const subject = parseSubject(subjectText);
+/** What `can` is asked, as typed. */
+export interface CanQuestion {
+  readonly subject: string;
+  readonly target: string;
+  /** Default: what running a task needs. */
+  readonly access?: Access | undefined;
+}
+
+/** Explains a decision as a worker, or the API, would take it now. 0: allowed, 1: denied. Throws USAGE for malformed words. */
+export function runCan(snapshot: Snapshot, question: CanQuestion, terminal: Terminal): number {
+  const { access } = question;
+  const subject = parseSubject(question.subject);
   if (subject === undefined)
-    throw new ServiceError('USAGE', `can: "${subjectText}" is not USER:x, GROUP:x, ROLE:x, app:x or a user id`);
-  const target = parseTarget(targetText);
-  const decision = explain(snapshot, subject, target);
+    throw new ServiceError('USAGE', `can: "${question.subject}" is not USER:x, GROUP:x, ROLE:x, app:x or a user id`);
+  const target = parseTarget(question.target);
+  if (target.kind === 'application' && access === undefined)
+    throw new ServiceError('USAGE', `can: no task runs on ${question.target}; say --access READ, UPDATE or DELETE`);
+  const decision = explain(snapshot, subject, target, access);
   const who = subjectId(subject);
+  const does = access ?? 'use';
   if (decision.kind === 'allow') {
-    terminal.say(`${terminal.good('allowed')}  ${who} may use ${targetText}`);
+    terminal.say(`${terminal.good('allowed')}  ${who} may ${does} ${question.target}`);
     terminal.say(`  via ${decision.via.join(' → ')}`);
   } else {
-    terminal.say(`${terminal.bad('denied')}  ${who} may not use ${targetText}`);
+    terminal.say(`${terminal.bad('denied')}  ${who} may not ${does} ${question.target}`);
     terminal.say(`  missing: ${decision.missing}`);
   }
   terminal.result({
     allowed: decision.kind === 'allow',
     subject: who,
-    target: targetText,
+    target: question.target,
     via: decision.kind === 'allow' ? decision.via : [],
     missing: decision.kind === 'deny' ? decision.missing : null,
   });
@@ -34,61 +49,84 @@ export function runCan(snapshot: Snapshot, subjectText: string, targetText: stri
 type Asked =
   | { readonly kind: 'integration'; readonly integration: string }
   | { readonly kind: 'model'; readonly integration: string; readonly model: string }
-  | { readonly kind: 'prompt'; readonly prompt: string };
+  | { readonly kind: 'prompt'; readonly prompt: string }
+  | { readonly kind: 'application'; readonly application: string };
 
 function parseTarget(text: string): Asked {
   if (text.startsWith('PROMPT:') && text.length > 'PROMPT:'.length)
     return { kind: 'prompt', prompt: text.slice('PROMPT:'.length) };
+  if (text.startsWith('APPLICATION:') && text.length > 'APPLICATION:'.length)
+    return { kind: 'application', application: text.slice('APPLICATION:'.length) };
   // As it stands in a grant, too.
   const [, type, id = ''] = /^(INTEGRATION|INTEGRATION_PROVIDER):(.+)$/s.exec(text) ?? [];
   if (type !== undefined) return parseTarget(id);
   const model = splitQualified(text);
   if (model !== undefined) return { kind: 'model', ...model };
   if (/^[A-Za-z0-9][\w.-]*$/.test(text)) return { kind: 'integration', integration: text };
-  throw new ServiceError('USAGE', `can: "${text}" is not provider, provider:model or PROMPT:name`);
+  throw new ServiceError('USAGE', `can: "${text}" is not provider, provider:model, PROMPT:name or APPLICATION:id`);
 }
 
-/** The decision, and before it whether there is anything to decide about: a record that is missing, broken or off stops a task, too. */
-function explain(snapshot: Snapshot, subject: Subject, asked: Asked): Decision {
-  const fault = recordFault(snapshot, asked);
+/**
+ * The decision, and before it whether there is anything to decide about: a record that is missing or broken stops
+ * everything. One that is switched off stops tasks, and can be read and changed, or nobody could switch it on again.
+ */
+function explain(snapshot: Snapshot, subject: Subject, asked: Asked, access: Access | undefined): Decision {
+  const mustBeOn = access === undefined || access === 'EXECUTE';
+  const fault = recordFault(snapshot, asked, mustBeOn);
   if (fault !== undefined) return { kind: 'deny', missing: fault };
-  return decide(snapshot, subject, withTags(snapshot, asked));
+  return decide(snapshot, subject, withTags(snapshot, asked), access === undefined ? {} : { access: [access] });
 }
 
 function withTags(snapshot: Snapshot, asked: Asked): Target {
-  if (asked.kind === 'prompt') return asked;
-  const integration = snapshot.integration(asked.integration);
-  const tags = integration.kind === 'found' ? integration.record.tags : [];
-  if (asked.kind === 'integration') return { ...asked, tags };
-  const model = snapshot.model(asked.integration, asked.model);
-  return { ...asked, tags: [...(model.kind === 'found' ? model.record.tags : []), ...tags] };
+  switch (asked.kind) {
+    case 'prompt':
+      return { ...asked, tags: tagsOf(snapshot.prompt(asked.prompt)) };
+    case 'application':
+      return { ...asked, tags: tagsOf(snapshot.lookup('applications', asked.application)) };
+    case 'integration':
+      return { ...asked, tags: tagsOf(snapshot.integration(asked.integration)) };
+    case 'model': {
+      const own = tagsOf(snapshot.model(asked.integration, asked.model));
+      return { ...asked, tags: [...own, ...tagsOf(snapshot.integration(asked.integration))] };
+    }
+  }
 }
 
-function recordFault(snapshot: Snapshot, asked: Asked): string | undefined {
-  if (asked.kind === 'prompt') return faultOf(snapshot, 'prompts', asked.prompt, `the prompt ${asked.prompt}`);
-  const integration = faultOf(snapshot, 'integrations', asked.integration, `the integration ${asked.integration}`);
-  if (integration !== undefined || asked.kind === 'integration') return integration;
-  return faultOf(
-    snapshot,
-    'models',
-    `${asked.integration}:${asked.model}`,
-    `the model ${asked.integration}:${asked.model}`,
-  );
+function tagsOf(found: Lookup<{ readonly tags: readonly Tag[] }>): readonly Tag[] {
+  return found.kind === 'found' ? found.record.tags : [];
 }
 
-function faultOf(
-  snapshot: Snapshot,
-  kind: 'integrations' | 'models' | 'prompts',
-  name: string,
-  what: string,
-): string | undefined {
-  const found = snapshot.lookup(kind, name);
+function recordFault(snapshot: Snapshot, asked: Asked, mustBeOn: boolean): string | undefined {
+  const faultOf = (kind: RecordKind, name: string, what: string) =>
+    faultIn(snapshot.lookup(kind, name), mustBeOn, what, () => didYouMean(name, snapshot.names(kind)));
+  switch (asked.kind) {
+    case 'prompt':
+      return faultOf('prompts', asked.prompt, `the prompt ${asked.prompt}`);
+    case 'application':
+      return faultOf('applications', asked.application, `the application ${asked.application}`);
+    case 'integration':
+      return faultOf('integrations', asked.integration, `the integration ${asked.integration}`);
+    case 'model': {
+      const name = `${asked.integration}:${asked.model}`;
+      return (
+        faultOf('integrations', asked.integration, `the integration ${asked.integration}`) ??
+        faultOf('models', name, `the model ${name}`)
+      );
+    }
+  }
+}
+
+type RecordKind = 'integrations' | 'models' | 'prompts' | 'applications';
+
+function faultIn(found: Lookup<object>, mustBeOn: boolean, what: string, hint: () => string): string | undefined {
   switch (found.kind) {
     case 'absent':
-      return `${what} does not exist.${didYouMean(name, snapshot.names(kind))}`;
+      return `${what} does not exist.${hint()}`;
     case 'invalid':
       return `${what} cannot be read: ${found.fault.message}`;
     case 'found':
-      return 'enabled' in found.record && found.record.enabled === false ? `${what} is switched off` : undefined;
+      return mustBeOn && 'enabled' in found.record && found.record.enabled === false
+        ? `${what} is switched off`
+        : undefined;
   }
 }

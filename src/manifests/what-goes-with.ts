@@ -1,5 +1,5 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { integrationTarget, promptTarget } from '../rbac/grants.ts';
+import { applicationTarget, integrationTarget, promptTarget } from '../rbac/grants.ts';
 import { type Change, grantName } from './changes.ts';
 
 /**
@@ -61,6 +61,8 @@ function targetsOf({ kind, name }: Change): string[] {
       return [`INTEGRATION:${name}`];
     case 'prompts':
       return [promptTarget(name)];
+    case 'applications':
+      return [applicationTarget(name)];
     default:
       return [];
   }

@@ -12,9 +12,12 @@ import {
   type ParameterRule,
   TEXT_PARAMETERS,
 } from '../../src/integrations/parameters.ts';
+import { ACCESSES } from '../../src/rbac/grants.ts';
+import { PERMISSIONS, SYSTEM_ROLES } from '../../src/rbac/permissions.ts';
 import { SUBJECT_SOURCES } from '../../src/rbac/task-subject.ts';
 import { auditFields } from '../../src/record-fields.ts';
 import { generateEmbeddingsInput, textCompleteInput } from '../../src/workers/tasks/task-inputs.ts';
+import { GRANTED } from '../rbac/support/matrix.ts';
 import { silentMetrics } from '../workers/support/harness.ts';
 import { codesIn, ROOT, readDocument, tableRows } from './markdown.ts';
 
@@ -171,5 +174,40 @@ describe('docs/access.md', () => {
   it('explains every subject source and how far it can be trusted', () => {
     const sources = tableRows(readDocument('docs/access.md'), 'source').map(([name = '']) => codesIn(name)[0]);
     expect(sources).toEqual([...SUBJECT_SOURCES, ...SUBJECT_SOURCES]);
+  });
+
+  it('says of every system role what it permits', () => {
+    const rows = tableRows(readDocument('docs/access.md'), 'role');
+    const documented = rows.map(([role = '', permits = '']) => [codesIn(role)[0], codesIn(permits)]);
+    expect(Object.fromEntries(documented)).toEqual(SYSTEM_ROLES);
+  });
+
+  it('says of every permission what it means', () => {
+    const rows = tableRows(readDocument('docs/access.md'), 'permission');
+    expect(Object.fromEntries(rows.map(([name = '', meaning]) => [codesIn(name)[0], meaning]))).toEqual(PERMISSIONS);
+  });
+
+  it('names every access', () => {
+    const [, named = ''] = /^The accesses are (.*)\. None/m.exec(readDocument('docs/access.md')) ?? [];
+    expect(codesIn(named)).toEqual([...ACCESSES]);
+  });
+
+  it('says of every target of a grant which access lets a task run, as the decision does', () => {
+    const documented = tableRows(readDocument('docs/access.md'), 'a grant on').map(([name = '', , runs = '']) => [
+      codesIn(name)[0]?.split(':')[0] ?? '',
+      codesIn(runs),
+    ]);
+    const decided = new Map<string, Set<string>>();
+    for (const [granted, covered] of Object.entries(GRANTED)) {
+      const [type = ''] = granted.split(':');
+      for (const [kind, { runs }] of Object.entries(covered)) {
+        // Nothing runs on an application, whatever is granted; the matrix asks all the same.
+        const counts = kind === 'application' ? [] : runs;
+        decided.set(type, new Set([...(decided.get(type) ?? []), ...counts]));
+      }
+    }
+    expect(Object.fromEntries(documented)).toEqual(
+      Object.fromEntries(Array.from(decided, ([type, runs]) => [type, [...runs]])),
+    );
   });
 });

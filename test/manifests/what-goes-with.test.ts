@@ -37,6 +37,7 @@ describe('with a deleted', () => {
     ['integrations', 'p', 'INTEGRATION_PROVIDER:p', 'INTEGRATION:p:m'],
     ['models', 'p:m', 'INTEGRATION:p:m', 'INTEGRATION_PROVIDER:p'],
     ['prompts', 'p', 'PROMPT:p', 'INTEGRATION_PROVIDER:p'],
+    ['applications', 'p', 'APPLICATION:p', 'PROMPT:p'],
   ])('%s record %s go the grants on %s, and not those on %s', async (kind, name, target, other) => {
     const grants = { 'USER:a': { [target]: 'READ', [other]: 'READ' }, 'GROUP:g': { [target]: 'EXECUTE' } };
     expect(await along({ grants }, gone(kind, name))).toEqual([

@@ -160,10 +160,11 @@ function missingHolder(snapshot: Snapshot, id: string): string | undefined {
   return undefined;
 }
 
-const TARGET_KINDS: ReadonlyMap<string, 'models' | 'integrations' | 'prompts'> = new Map([
+const TARGET_KINDS: ReadonlyMap<string, 'models' | 'integrations' | 'prompts' | 'applications'> = new Map([
   ['INTEGRATION', 'models'],
   ['INTEGRATION_PROVIDER', 'integrations'],
   ['PROMPT', 'prompts'],
+  ['APPLICATION', 'applications'],
 ] as const);
 
 function missingTarget(snapshot: Snapshot, target: string): string | undefined {

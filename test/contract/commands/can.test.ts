@@ -3,6 +3,7 @@ import { loadSnapshot } from '../../../src/catalog/load.ts';
 import { runCan } from '../../../src/commands/can.ts';
 import type { Terminal } from '../../../src/commands/terminal.ts';
 import { decide, type Target } from '../../../src/rbac/decision.ts';
+import type { Access } from '../../../src/rbac/grants.ts';
 import { parseSubject } from '../../../src/rbac/subject.ts';
 import { INTEGRATION, type Installation, install, resultOf } from './installation.ts';
 
@@ -39,6 +40,7 @@ beforeAll(async () => {
     'GROUP:phantoms': { 'INTEGRATION_PROVIDER:prod': 'EXECUTE' },
     'ROLE:executor': { 'INTEGRATION:prod:chat': 'EXECUTE' },
     'ROLE:reader': { 'PROMPT:summarize': 'EXECUTE' },
+    'USER:keeper': { 'APPLICATION:claims': 'UPDATE' },
     'USER:tagged': { 'TAG:team:risk': 'EXECUTE' },
   };
   for (const [subject, fields] of Object.entries(grants)) await redis.hset(names.grants(subject), fields);
@@ -54,7 +56,7 @@ interface Answer {
 }
 
 /** What one `can` answers, in this process: the records are read from Redis as the command does. */
-async function can(subject: string, target: string): Promise<Answer & { code: number }> {
+async function can(subject: string, target: string, access?: Access): Promise<Answer & { code: number }> {
   let answer: Answer | undefined;
   const same = (text: string) => text;
   const terminal: Terminal = {
@@ -66,7 +68,7 @@ async function can(subject: string, target: string): Promise<Answer & { code: nu
     },
     ...{ good: same, bad: same, changed: same, faint: same },
   };
-  const code = runCan(await loadSnapshot(here.redis, here.names), subject, target, terminal);
+  const code = runCan(await loadSnapshot(here.redis, here.names), { subject, target, access }, terminal);
   if (answer === undefined) throw new Error('no answer');
   return { ...answer, code };
 }
@@ -109,6 +111,23 @@ describe('the command', () => {
     });
   });
 
+  it('answers for one access, by name, in the same shape', async () => {
+    const said = await here.run(['can', 'alice', 'prod:gold', '--access', 'READ']);
+    expect([said.code, said.stdout]).toEqual([
+      0,
+      'allowed  USER:alice may READ prod:gold\n  via USER:alice → READ on INTEGRATION:prod:gold\n',
+    ]);
+    const denied = await here.run(['can', 'alice', 'prod:gold', '--access', 'UPDATE', '--output', 'json']);
+    expect(denied.code).toBe(1);
+    expect(resultOf(denied)).toEqual({
+      allowed: false,
+      subject: 'USER:alice',
+      target: 'prod:gold',
+      via: [],
+      missing: 'UPDATE on INTEGRATION:prod:gold or INTEGRATION_PROVIDER:prod',
+    });
+  });
+
   it.each([
     ['an empty subject', ['', 'prod']],
     ['a subject that is only a type', ['GROUP:', 'prod']],
@@ -117,6 +136,10 @@ describe('the command', () => {
     ['a target of no form', ['alice', 'two words']],
     ['no target', ['alice']],
     ['too many words', ['alice', 'prod', 'chat']],
+    ['an unknown access', ['alice', 'prod', '--access', 'WRITE']],
+    ['several accesses', ['alice', 'prod', '--access', 'READ,UPDATE']],
+    ['running an application', ['alice', 'APPLICATION:claims']],
+    ['an application without an id', ['alice', 'APPLICATION:', '--access', 'READ']],
   ])('takes %s as wrong usage: exit code 2', async (_, words) => {
     const { code, stdout, stderr } = await here.run(['can', ...words]);
     expect([code, stdout]).toEqual([2, '']);
@@ -177,6 +200,24 @@ describe('denied', () => {
     const answer = await can(subject, target);
     expect(answer).toMatchObject({ code: 1, allowed: false, via: [] });
     expect(answer.missing).toContain(missing);
+  });
+});
+
+describe('one access', () => {
+  it.each<[string, string, string, Access, boolean, string]>([
+    ['a model, by its tag', 'bob', 'prod:gold', 'EXECUTE', true, 'EXECUTE on TAG:tier:gold'],
+    ['another access by that tag', 'bob', 'prod:gold', 'READ', false, 'READ on INTEGRATION:prod:gold'],
+    ['seeing what is switched off', 'root', 'prod:off', 'READ', true, 'ROLE:ADMIN'],
+    ['changing what is switched off', 'root', 'off:chat', 'UPDATE', true, 'ROLE:ADMIN'],
+    ['running what is switched off', 'root', 'prod:off', 'EXECUTE', false, 'the model prod:off is switched off'],
+    ['what cannot be read', 'root', 'prod:broken', 'READ', false, 'the model prod:broken cannot be read'],
+    ['an application', 'keeper', 'APPLICATION:claims', 'UPDATE', true, 'UPDATE on APPLICATION:claims'],
+    ['an application, another access', 'keeper', 'APPLICATION:claims', 'READ', false, 'READ on APPLICATION:claims'],
+    ['an unknown application', 'root', 'APPLICATION:claim', 'READ', false, 'Did you mean "claims"?'],
+  ])('%s', async (_, subject, target, access, allowed, why) => {
+    const answer = await can(subject, target, access);
+    expect(answer).toMatchObject({ code: allowed ? 0 : 1, allowed, target });
+    expect(allowed ? answer.via.at(-1) : answer.missing).toContain(why);
   });
 });
 

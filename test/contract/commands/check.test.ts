@@ -143,6 +143,14 @@ describe('a finding in the records is exit code 1:', () => {
       'prompts',
     ],
     [
+      'a grant on an application that is not there',
+      ({ redis, names }) => redis.hset(names.grants('USER:a'), 'APPLICATION:x', 'READ'),
+      'warning',
+      'grants:USER:a',
+      'APPLICATION:x',
+      'applications',
+    ],
+    [
       'members of a group without a record',
       ({ redis, names }) => redis.sadd(names.members('x'), 'a'),
       'warning',
