@@ -135,10 +135,10 @@ describe('a catalog seeded with redis-cli alone', () => {
     expect((await world.calls()).totals.calls).toBe(0);
   });
 
-  it('denies a task with an access token that nobody can verify yet', async () => {
+  it('denies a task with an access token that proves nothing, though its application may', async () => {
     const task = embed('byintegration');
     const { task: ended } = await world.runTask({ ...task, input: { ...task.input, accessToken: 'not-for-the-log' } });
-    expect(ended.outputData['error']).toMatchObject({ code: 'SUBJECT_UNKNOWN' });
+    expect(ended.outputData['error']).toMatchObject({ code: 'TOKEN_INVALID', field: 'accessToken' });
     expect(JSON.stringify([ended.reasonForIncompletion, ended.outputData])).not.toContain('not-for-the-log');
     expect(await worker.cli.stdout()).not.toContain('not-for-the-log');
   });
