@@ -15,7 +15,8 @@ export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { pru
     const existing = snapshot.parts.tables[kind];
     for (const [name, after] of records) {
       const raw = existing.get(name)?.raw;
-      addChange(changes, kind, name, raw === undefined ? null : readable(raw), after);
+      const before = raw === undefined ? null : readable(raw);
+      addChange(changes, kind, name, before, kind === 'applications' ? withUidOf(before, after) : after);
     }
     if (!prune || !wanted.kinds.has(kind)) continue;
     for (const [name, { raw }] of existing) {
@@ -51,6 +52,12 @@ function addChange(changes: Change[], kind: Change['kind'], name: string, before
   if (before === null) changes.push({ action: 'create', kind, name, before, after });
   else if (after === null) changes.push({ action: 'delete', kind, name, before, after });
   else if (!isDeepStrictEqual(before, after)) changes.push({ action: 'update', kind, name, before, after });
+}
+
+/** An application stays the one that its access keys were made for: its `uid` was given to it, and stands in no manifest. */
+function withUidOf(before: unknown, after: unknown): unknown {
+  if (typeof before !== 'object' || before === null || typeof after !== 'object') return after;
+  return 'uid' in before ? { uid: before.uid, ...after } : after;
 }
 
 /** A record that is no JSON differs from anything that could be wanted. */

@@ -25,6 +25,19 @@ describe('a plan', () => {
     expect(await plan({ records }, 'applications: { a: { workflows: [y, x] } }')).toHaveLength(1);
   });
 
+  it('leaves an application the uid by which its access keys know it', async () => {
+    const records = { applications: { a: { uid: 'u', workflows: ['x'] }, b: { uid: 'u', workflows: ['x'] } } };
+    expect(await plan({ records }, 'applications: { a: { workflows: [x] }, b: { workflows: [y] } }')).toEqual([
+      {
+        ...{ action: 'update', kind: 'applications', name: 'b' },
+        before: { uid: 'u', workflows: ['x'] },
+        after: { uid: 'u', workflows: ['y'] },
+      },
+    ]);
+    expect(await plan({ records }, 'applications: { a: { workflows: [x], uid: other } }')).toHaveLength(1);
+    expect(await plan({ records: { applications: { a: '"x"' } } }, 'applications: { a: {} }')).toHaveLength(1);
+  });
+
   it('replaces a record that cannot be read', async () => {
     expect(await plan({ records: { users: { alice: '{"na' } } }, 'users: { alice: {} }')).toEqual([
       { action: 'update', kind: 'users', name: 'alice', before: '{"na', after: {} },
