@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { startRedis } from '../devservers/redis-server.ts';
 import { createLiveCatalog, type LiveCatalog } from '../src/catalog/live-catalog.ts';
+import { integrationTarget } from '../src/rbac/grants.ts';
 import { openRedis } from '../src/redis/connect.ts';
 import { keyNames } from '../src/redis/keys.ts';
 
@@ -46,7 +47,7 @@ export async function benchCatalog(): Promise<object> {
   const byConnection: number[] = [];
   const byRedisCli: number[] = [];
   for (let change = 0; change < CHANGES; change += 1) {
-    const field = `INTEGRATION_PROVIDER:bedrock-${change}`;
+    const field = integrationTarget(`bedrock-${change}`);
     const heardByAll = () =>
       until(() =>
         catalogs.every(({ catalog }) => catalog.current().parts.grants.get('GROUP:analysts')?.has(field) === true),
@@ -91,7 +92,7 @@ async function until(condition: () => boolean): Promise<number> {
 
 async function readsOf(redis: ReturnType<typeof openRedis>): Promise<number> {
   const stats = await redis.info('commandstats');
-  return [...stats.matchAll(/cmdstat_(?:hgetall|smembers|hget|hmget|scan):calls=(\d+)/g)].reduce(
+  return [...stats.matchAll(/cmdstat_(?:hgetall|smembers|hscan|sscan|hget|hmget|scan):calls=(\d+)/g)].reduce(
     (sum, [, calls]) => sum + Number(calls),
     0,
   );

@@ -2,8 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { messageOf, ServiceError } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
-import { listKeys, readKeys } from './read-keys.ts';
-import { rebuild } from './rebuild.ts';
+import { createCatalogReader } from './read-catalog.ts';
 import { createRefreshes } from './refreshes.ts';
 import { NOTHING, Snapshot } from './snapshot.ts';
 import { followChanges } from './tracking.ts';
@@ -60,6 +59,7 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
   let everything = true;
   const dirty = new Set<string>();
   const refreshes = createRefreshes();
+  const reader = createCatalogReader({ redis, names, together: () => (polling ? 'watch' : 'told') });
   /** Counts how often changes may have gone unheard: a read that began before the last time proves nothing. */
   let deafness = 0;
   let staleSince: number | undefined = performance.now();
@@ -176,11 +176,13 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     const beganAt = performance.now();
     // Before anything is awaited: what is told from now on is read afterwards.
     let keys = takeDirty();
-    // Keys that were there and are gone must be read, too, as the nothing they now are.
-    if (all) keys = new Set([...keys, ...keysOf(snapshot, names), ...(await listKeys(redis, names))]);
     let parts = snapshot.parts;
+    if (all) {
+      parts = await reader.everything(parts, keys);
+      keys = takeDirty();
+    }
     for (let gathered = 1; keys.size > 0; gathered += 1) {
-      parts = await rebuild(parts, names, await readKeys(redis, names, [...keys]));
+      parts = await reader.some(parts, keys);
       if (gathered === GATHERED_AT_MOST) break;
       keys = takeDirty();
     }
@@ -249,7 +251,11 @@ function isSingle(redis: Redis | Cluster): redis is Redis {
 /** Each fault is said once for as long as it stands: a record mended and broken again is said again. */
 function faultSayer(log: Logger): (snapshot: Snapshot) => void {
   let said: ReadonlySet<string> = new Set();
+  let last: Snapshot | undefined;
   return (snapshot) => {
+    const isKnown = last !== undefined && snapshot.hasFaultsOf(last);
+    last = snapshot;
+    if (isKnown) return;
     const standing = new Set<string>();
     for (const { key, field, message } of snapshot.faults()) {
       const id = JSON.stringify([key, field, message]);
@@ -260,15 +266,6 @@ function faultSayer(log: Logger): (snapshot: Snapshot) => void {
     }
     said = standing;
   };
-}
-
-/** The keys that only exist while they hold something, as far as the snapshot knows them. */
-function keysOf(snapshot: Snapshot, names: KeyNames): string[] {
-  return [
-    ...[...snapshot.parts.members.keys()].map((group) => names.members(group)),
-    ...[...snapshot.parts.grants.keys()].map((subject) => names.grants(subject)),
-    ...snapshot.parts.keyFaults.keys(),
-  ];
 }
 
 function interruptibleWait(): { wait(ms: number): Promise<void>; interrupt(): void } {

@@ -1,105 +1,113 @@
-import { setImmediate } from 'node:timers/promises';
 import type { HashKind, KeyNames } from '../redis/keys.ts';
-import type { KeyContent } from './read-keys.ts';
-import { type Entry, type Grant, type RecordFault, readGrant, readRecord } from './records.ts';
+import { grantsIntake } from './grants-intake.ts';
+import type { Intake } from './intake.ts';
+import { membersIntake } from './members-intake.ts';
+import { createPacer, type Pacer } from './pacer.ts';
+import type { KeyContent, KeyPiece } from './read-keys.ts';
+import type { Entry, RecordFault } from './records.ts';
 import type { SnapshotParts } from './snapshot.ts';
+import { tableIntake } from './table-intake.ts';
 
-/** Records parsed before the event loop gets its turn. */
-const PARSES_PER_TURN = 500;
-/** Unchanged ones, which are only looked up. */
-const KEPT_PER_TURN = 5_000;
+/** Elements taken in before it is asked how late it is. Even, since fields and values come in pairs. */
+const ITEMS_A_STEP = 50;
+
+export interface Rebuilding {
+  /** Pieces of one key follow each other, up to its last. Gives way to the event loop whenever it has worked for 4 ms. */
+  take(pieces: readonly KeyPiece[]): Promise<void>;
+  /** The new parts; the very parts it began with where nothing has changed at all. */
+  done(): SnapshotParts;
+}
 
 /**
  * The parts of a snapshot with some keys' contents replaced. Records whose text has not changed keep their identity
- * and cost no parsing; everything else is shared with the parts given, which stay as they are. Where nothing has
- * changed at all, the very parts given are returned.
+ * and cost no parsing; everything else is shared with the parts given, which stay as they are. What it costs is in
+ * proportion to the keys that are taken in, not to the catalog.
  */
+export function createRebuilding(before: SnapshotParts, names: KeyNames, pacer: Pacer = createPacer()): Rebuilding {
+  const tables: Record<string, ReadonlyMap<string, Entry<unknown>>> = { ...before.tables };
+  const tableFaults: Record<HashKind, readonly RecordFault[]> = { ...before.tableFaults };
+  const members = before.members.edit();
+  const memberships = before.memberships.edit();
+  const grants = before.grants.edit();
+  const badGrants = before.badGrants.edit();
+  const keyFaults = before.keyFaults.edit();
+  let replaced = false;
+  /** Takes in the key whose last piece has not come yet. */
+  let open: Intake | undefined;
+
+  function intakeOf(key: string): Intake | undefined {
+    const place = names.parse(key);
+    if (place === undefined) return undefined;
+    switch (place.kind) {
+      case 'members':
+        return membersIntake(place.group, { members, memberships });
+      case 'grants':
+        return grantsIntake(key, place.subject, { grants, badGrants });
+      default: {
+        const kind: HashKind = place.kind;
+        return tableIntake(kind, key, tables[kind] ?? new Map(), ({ table, faults }) => {
+          tables[kind] = table;
+          tableFaults[kind] = faults;
+          replaced = true;
+        });
+      }
+    }
+  }
+
+  async function takePiece({ key, content, last }: KeyPiece): Promise<void> {
+    if (content.kind === 'wrong') {
+      open = intakeOf(key);
+      if (open !== undefined && keyFaults.get(key)?.message !== content.message) {
+        keyFaults.set(key, { key, field: '', message: content.message });
+      }
+    } else {
+      open ??= intakeOf(key);
+      const { items } = content;
+      for (let from = 0; from < items.length; from += ITEMS_A_STEP) {
+        open?.add(items, from, Math.min(from + ITEMS_A_STEP, items.length));
+        if (pacer.due()) await pacer.giveWay();
+      }
+      keyFaults.delete(key);
+    }
+    if (!last) return;
+    for (const _ of open?.close() ?? []) if (pacer.due()) await pacer.giveWay();
+    open = undefined;
+    if (pacer.due()) await pacer.giveWay();
+  }
+
+  return {
+    async take(pieces) {
+      for (const piece of pieces) await takePiece(piece);
+    },
+    done() {
+      const next: SnapshotParts = {
+        tables: replaced ? (tables as unknown as SnapshotParts['tables']) : before.tables,
+        tableFaults: replaced ? tableFaults : before.tableFaults,
+        members: members.done(),
+        memberships: memberships.done(),
+        grants: grants.done(),
+        badGrants: badGrants.done(),
+        keyFaults: keyFaults.done(),
+      };
+      const parts = Object.keys(next) as (keyof SnapshotParts)[];
+      return parts.every((part) => next[part] === before[part]) ? before : next;
+    },
+  };
+}
+
+/** The same for contents that are at hand. */
 export async function rebuild(
   parts: SnapshotParts,
   names: KeyNames,
   contents: ReadonlyMap<string, KeyContent>,
 ): Promise<SnapshotParts> {
-  const tables: Record<string, ReadonlyMap<string, Entry<unknown>>> = { ...parts.tables };
-  const members = new Map(parts.members);
-  const grants = new Map(parts.grants);
-  const keyFaults = new Map(parts.keyFaults);
-  const turn = pacer();
-
-  for (const [key, content] of contents) {
-    const place = names.parse(key);
-    if (place === undefined) continue;
-    if (content.kind === 'wrong')
-      keyFaults.set(key, { key, field: '', message: content.message } satisfies RecordFault);
-    else keyFaults.delete(key);
-
-    if (place.kind === 'members') {
-      const list = content.kind === 'set' ? content.members : [];
-      if (list.length === 0) members.delete(place.group);
-      else if (!holdsExactly(members.get(place.group), list)) members.set(place.group, new Set(list));
-    } else if (place.kind === 'grants') {
-      const fields = content.kind === 'hash' ? content.fields : {};
-      const read = await readEntries<Grant>(fields, grants.get(place.subject), turn, (field, raw) =>
-        readGrant(key, field, raw),
-      );
-      if (read.size > 0) grants.set(place.subject, read);
-      else grants.delete(place.subject);
-    } else {
-      const kind: HashKind = place.kind;
-      const fields = content.kind === 'hash' ? content.fields : {};
-      tables[kind] = await readEntries<unknown>(fields, parts.tables[kind], turn, (field, raw) =>
-        readRecord(kind, key, field, raw),
-      );
-    }
-  }
-  const next = { tables: tables as unknown as SnapshotParts['tables'], members, grants, keyFaults };
-  return isSame(parts, next) ? parts : next;
+  const rebuilding = createRebuilding(parts, names);
+  for (const [key, content] of contents) await rebuilding.take([pieceOf(key, content)]);
+  return rebuilding.done();
 }
 
-async function readEntries<T>(
-  fields: Readonly<Record<string, string>>,
-  before: ReadonlyMap<string, Entry<T>> | undefined,
-  turn: () => Promise<void>,
-  read: (field: string, raw: string) => Entry<T>,
-): Promise<ReadonlyMap<string, Entry<T>>> {
-  const entries = new Map<string, Entry<T>>();
-  let kept = 0;
-  for (const [field, raw] of Object.entries(fields)) {
-    const old = before?.get(field);
-    if (old?.raw === raw) {
-      entries.set(field, old);
-      kept += 1;
-      if (kept % KEPT_PER_TURN === 0) await setImmediate();
-    } else {
-      entries.set(field, read(field, raw));
-      await turn();
-    }
-  }
-  return before !== undefined && kept === entries.size && kept === before.size ? before : entries;
-}
-
-function holdsExactly(members: ReadonlySet<string> | undefined, list: readonly string[]): boolean {
-  return members !== undefined && members.size === list.length && list.every((member) => members.has(member));
-}
-
-function isSame(before: SnapshotParts, next: SnapshotParts): boolean {
-  return (
-    Object.entries(next.tables).every(([kind, table]) => table === before.tables[kind as HashKind]) &&
-    sameEntries(before.members, next.members) &&
-    sameEntries(before.grants, next.grants) &&
-    next.keyFaults.size === before.keyFaults.size &&
-    [...next.keyFaults.keys()].every((key) => before.keyFaults.has(key))
-  );
-}
-
-function sameEntries<T>(before: ReadonlyMap<string, T>, next: ReadonlyMap<string, T>): boolean {
-  return before.size === next.size && [...next].every(([key, value]) => before.get(key) === value);
-}
-
-/** Gives way to the event loop now and then. */
-function pacer(): () => Promise<void> {
-  let parsed = 0;
-  return async () => {
-    parsed += 1;
-    if (parsed % PARSES_PER_TURN === 0) await setImmediate();
-  };
+function pieceOf(key: string, content: KeyContent): KeyPiece {
+  if (content.kind === 'wrong') return { key, content, last: true };
+  const items = content.kind === 'set' ? content.members : Object.entries(content.fields).flat();
+  return { key, content: { kind: 'items', items }, last: true };
 }

@@ -5,7 +5,7 @@ import { type Model, modelRecord } from '../integrations/model.ts';
 import { integrationName, splitQualified } from '../integrations/names.ts';
 import { describeFaults, parseJson } from '../parsing.ts';
 import { type Prompt, promptRecord } from '../prompts/prompt.ts';
-import { type Access, parseAccess, type TargetId, targetFault } from '../rbac/grants.ts';
+import type { Access, TargetId } from '../rbac/grants.ts';
 import {
   type Application,
   applicationRecord,
@@ -17,6 +17,7 @@ import {
   userRecord,
 } from '../rbac/records.ts';
 import type { HashKind } from '../redis/keys.ts';
+import { sharedAccess, sharedTarget } from './shared-grants.ts';
 
 /** What each hash of the catalog holds, one record a field. */
 export interface RecordKinds {
@@ -98,17 +99,25 @@ export function readRecord<K extends HashKind>(
     : { raw, lookup: { kind: 'invalid', fault: { key, field, message: describeFaults(read.faults) } } };
 }
 
+/** A field of a hash of grants that cannot be read: it grants nothing. */
+export interface BadGrant {
+  readonly kind: 'bad';
+  readonly raw: string;
+  readonly fault: RecordFault;
+}
+
+/** What may be done with a target. Targets and access that are written alike are the very same string and set. */
 export interface Grant {
+  readonly kind: 'good';
   readonly target: TargetId;
   readonly access: ReadonlySet<Access>;
 }
 
 /** One field of a hash of grants: the target, and what may be done with it. */
-export function readGrant(key: string, field: string, raw: string): Entry<Grant> {
-  const access = parseAccess(raw);
-  const message = targetFault(field) ?? ('fault' in access ? access.fault : undefined);
-  if (message !== undefined || 'fault' in access) {
-    return { raw, lookup: { kind: 'invalid', fault: { key, field, message: message ?? '' } } };
-  }
-  return { raw, lookup: { kind: 'found', record: { target: field as TargetId, access: access.access } } };
+export function readGrant(key: string, field: string, raw: string): Grant | BadGrant {
+  const target = sharedTarget(field);
+  if ('fault' in target) return { kind: 'bad', raw, fault: { key, field, message: target.fault } };
+  const access = sharedAccess(raw);
+  if ('fault' in access) return { kind: 'bad', raw, fault: { key, field, message: access.fault } };
+  return { kind: 'good', target: target.target, access: access.access };
 }

@@ -6,48 +6,62 @@ import type { AccessWorld } from '../rbac/decision.ts';
 import type { Access, TargetId } from '../rbac/grants.ts';
 import type { Application, Group, Role, User } from '../rbac/records.ts';
 import type { SubjectId } from '../rbac/subject.ts';
-import type { HashKind } from '../redis/keys.ts';
-import type { Entry, Grant, Lookup, RecordFault, RecordKinds } from './records.ts';
+import { HASH_KINDS, type HashKind } from '../redis/keys.ts';
+import type { Membership } from './members-intake.ts';
+import { PersistentMap } from './persistent-map.ts';
+import type { BadGrant, Entry, Lookup, RecordFault, RecordKinds } from './records.ts';
+import { accessText } from './shared-grants.ts';
 
 export type RecordTable<K extends HashKind> = ReadonlyMap<string, Entry<RecordKinds[K]>>;
 export type RecordTables = { readonly [K in HashKind]: RecordTable<K> };
+export type SubjectGrants = ReadonlyMap<TargetId, ReadonlySet<Access>>;
 
-/** Everything a snapshot is made of, as read from Redis. */
+/** Everything a snapshot is made of, as read from Redis. What has not changed is shared with the snapshot before. */
 export interface SnapshotParts {
   readonly tables: RecordTables;
+  /** Of each table those records that cannot be read. */
+  readonly tableFaults: { readonly [K in HashKind]: readonly RecordFault[] };
   /** Group id → ids of its members. */
-  readonly members: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Subject → its grants by target. */
-  readonly grants: ReadonlyMap<string, ReadonlyMap<string, Entry<Grant>>>;
+  readonly members: PersistentMap<ReadonlySet<string>>;
+  /** Member → its groups: the same, seen from the other side. */
+  readonly memberships: PersistentMap<Membership>;
+  /** Subject → its grants by target; those alone that can be read. */
+  readonly grants: PersistentMap<SubjectGrants>;
+  /** Subject → its grants that cannot be read, by field. */
+  readonly badGrants: PersistentMap<ReadonlyMap<string, BadGrant>>;
   /** Keys of the catalog that hold something else than they should, such as a string in place of a hash. */
-  readonly keyFaults: ReadonlyMap<string, RecordFault>;
+  readonly keyFaults: PersistentMap<RecordFault>;
 }
 
 export const NOTHING: SnapshotParts = {
-  tables: {
-    integrations: new Map(),
-    models: new Map(),
-    prompts: new Map(),
-    groups: new Map(),
-    applications: new Map(),
-    users: new Map(),
-    roles: new Map(),
-    'access-keys': new Map(),
-    'token-keys': new Map(),
-  },
-  members: new Map(),
-  grants: new Map(),
-  keyFaults: new Map(),
+  tables: ofEachKind(() => new PersistentMap<Entry<never>>()),
+  tableFaults: ofEachKind((): readonly RecordFault[] => []),
+  members: new PersistentMap(),
+  memberships: new PersistentMap(),
+  grants: new PersistentMap(),
+  badGrants: new PersistentMap(),
+  keyFaults: new PersistentMap(),
 };
 
-const NO_GRANTS: ReadonlyMap<TargetId, ReadonlySet<Access>> = new Map();
+const NO_GRANTS: SubjectGrants = new Map();
+const NO_GROUPS: readonly string[] = [];
+
+/** A grant as it stands in Redis, whether it can be read or not. */
+export interface GrantText {
+  readonly subject: string;
+  readonly target: string;
+  readonly text: string;
+}
+
+export interface GrantOn {
+  readonly subject: SubjectId;
+  readonly target: TargetId;
+  readonly access: ReadonlySet<Access>;
+}
 
 /** All records at one moment, immutable: whatever is decided from one snapshot is consistent in itself. */
 export class Snapshot implements AccessWorld {
   readonly parts: SnapshotParts;
-  /** Built at the first question, since most snapshots are replaced without being asked. */
-  #groupsByMember: ReadonlyMap<string, readonly string[]> | undefined;
-  readonly #grants = new Map<string, ReadonlyMap<TargetId, ReadonlySet<Access>>>();
 
   constructor(parts: SnapshotParts) {
     this.parts = parts;
@@ -112,53 +126,66 @@ export class Snapshot implements AccessWorld {
     return this.parts.tables[kind].keys();
   }
 
+  /** In the order of their ids. */
   groupsOf(userId: string): readonly string[] {
-    if (this.#groupsByMember === undefined) {
-      const index = new Map<string, string[]>();
-      for (const [group, members] of this.parts.members) {
-        for (const member of members) {
-          const groups = index.get(member);
-          if (groups === undefined) index.set(member, [group]);
-          else groups.push(group);
-        }
-      }
-      this.#groupsByMember = index;
-    }
-    return this.#groupsByMember.get(userId) ?? [];
+    return this.parts.memberships.get(userId)?.groups ?? NO_GROUPS;
   }
 
-  grantsOf(subject: SubjectId): ReadonlyMap<TargetId, ReadonlySet<Access>> {
-    const known = this.#grants.get(subject);
-    if (known !== undefined) return known;
-    const entries = this.parts.grants.get(subject);
-    if (entries === undefined) return NO_GRANTS;
-    const grants = new Map<TargetId, ReadonlySet<Access>>();
-    for (const entry of entries.values()) {
-      if (entry.lookup.kind === 'found') grants.set(entry.lookup.record.target, entry.lookup.record.access);
-    }
-    this.#grants.set(subject, grants);
-    return grants;
+  grantsOf(subject: SubjectId): SubjectGrants {
+    return this.parts.grants.get(subject) ?? NO_GRANTS;
   }
 
-  /** Every grant on one of these targets that can be read. */
-  *subjectsOn(
-    targets: Iterable<TargetId>,
-  ): Iterable<{ subject: SubjectId; target: TargetId; access: ReadonlySet<Access> }> {
-    const wanted = [...targets];
+  /** Every grant on one of these targets, as they are come upon: it walks over all subjects, and may be left at any time. */
+  *subjectsOn(targets: Iterable<TargetId>): Iterable<GrantOn> {
+    const sought = [...targets];
     for (const [subject, grants] of this.parts.grants) {
-      for (const target of wanted) {
-        const lookup = grants.get(target)?.lookup;
-        if (lookup?.kind === 'found') yield { subject: subject as SubjectId, target, access: lookup.record.access };
+      for (const target of sought) {
+        const access = grants.get(target);
+        if (access !== undefined) yield { subject: subject as SubjectId, target, access };
       }
     }
   }
 
-  /** Every record that cannot be read, in the order of the keys. */
+  /** Every grant as Redis holds it, those of one subject together, as they are come upon. */
+  *grantTexts(): Iterable<GrantText> {
+    const { grants, badGrants } = this.parts;
+    for (const [subject, targets] of grants) {
+      for (const [target, access] of targets) yield { subject, target, text: accessText(access) };
+      yield* badTexts(subject, badGrants.get(subject));
+    }
+    for (const [subject, bad] of badGrants) if (!grants.has(subject)) yield* badTexts(subject, bad);
+  }
+
+  /** How one grant stands in Redis, whether it can be read or not. */
+  grantText(subject: string, target: string): string | undefined {
+    const access = this.parts.grants.get(subject)?.get(target as TargetId);
+    return access === undefined ? this.parts.badGrants.get(subject)?.get(target)?.raw : accessText(access);
+  }
+
+  /** Every record that cannot be read: keys first, then records in the order of their kinds, then grants. */
   *faults(): Iterable<RecordFault> {
     yield* this.parts.keyFaults.values();
-    for (const table of Object.values(this.parts.tables)) yield* faultsIn(table);
-    for (const grants of this.parts.grants.values()) yield* faultsIn(grants);
+    for (const kind of HASH_KINDS) yield* this.parts.tableFaults[kind];
+    for (const bad of this.parts.badGrants.values()) for (const { fault } of bad.values()) yield fault;
   }
+
+  /** Whether both have the very same faults, without a look at each. False does not say that they differ. */
+  hasFaultsOf({ parts }: Snapshot): boolean {
+    const { keyFaults, badGrants, tableFaults } = this.parts;
+    return (
+      keyFaults === parts.keyFaults &&
+      badGrants === parts.badGrants &&
+      HASH_KINDS.every((kind) => tableFaults[kind] === parts.tableFaults[kind])
+    );
+  }
+}
+
+function ofEachKind<T>(make: () => T): { readonly [K in HashKind]: T } {
+  return Object.fromEntries(HASH_KINDS.map((kind) => [kind, make()])) as { [K in HashKind]: T };
+}
+
+function* badTexts(subject: string, bad: ReadonlyMap<string, BadGrant> | undefined): Iterable<GrantText> {
+  for (const [target, { raw }] of bad ?? []) yield { subject, target, text: raw };
 }
 
 function patternsIn(raw: string): string[] {
@@ -172,8 +199,4 @@ function patternsIn(raw: string): string[] {
 
 function found<T>(lookup: Lookup<T>): T | undefined {
   return lookup.kind === 'found' ? lookup.record : undefined;
-}
-
-function* faultsIn(entries: ReadonlyMap<string, Entry<unknown>>): Iterable<RecordFault> {
-  for (const { lookup } of entries.values()) if (lookup.kind === 'invalid') yield lookup.fault;
 }

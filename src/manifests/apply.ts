@@ -1,6 +1,6 @@
 import { type Cluster, type Redis, ReplyError } from 'ioredis';
-import { listKeys, readKeys } from '../catalog/read-keys.ts';
-import { rebuild } from '../catalog/rebuild.ts';
+import { createCatalogReader } from '../catalog/read-catalog.ts';
+import { listKeys } from '../catalog/read-keys.ts';
 import { NOTHING, Snapshot } from '../catalog/snapshot.ts';
 import { messageOf, ServiceError } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
@@ -38,12 +38,12 @@ const ATTEMPTS = 3;
  * Redis keeps changing meanwhile, RECORD_INVALID when a key it would write holds another Redis type.
  */
 export async function apply({ redis, names, wanted, prune, keyring, agree }: ApplyParts): Promise<Plan> {
+  const reader = createCatalogReader({ redis, names, together: () => 'watched' });
   for (let attempt = 1; ; attempt += 1) {
     const keys = [...new Set([...(await listKeys(redis, names)), ...keysOf(names, wanted)])];
     await redis.watch(keys);
     try {
-      const contents = await readKeys(redis, names, keys, { underWatch: true });
-      const snapshot = new Snapshot(await rebuild(NOTHING, names, contents));
+      const snapshot = new Snapshot(await reader.some(NOTHING, keys));
       const plan = makePlan(snapshot, sealWanted(snapshot, wanted, keyring), prune);
       refuseWrongTypes(snapshot, names, plan.changes);
       if (plan.changes.length === 0 || !(await agree(plan))) return plan;

@@ -32,16 +32,14 @@ export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { pru
   }
   for (const [subject, targets] of wanted.grants) {
     for (const [target, after] of targets) {
-      const before = snapshot.parts.grants.get(subject)?.get(target)?.raw ?? null;
+      const before = snapshot.grantText(subject, target) ?? null;
       addChange(changes, 'grants', grantName(subject, target), before, after);
     }
   }
   if (prune && wanted.kinds.has('grants')) {
-    for (const [subject, targets] of snapshot.parts.grants) {
-      for (const [target, { raw }] of targets) {
-        if (wanted.grants.get(subject)?.has(target)) continue;
-        addChange(changes, 'grants', grantName(subject, target), raw, null);
-      }
+    for (const { subject, target, text } of snapshot.grantTexts()) {
+      if (wanted.grants.get(subject)?.has(target)) continue;
+      addChange(changes, 'grants', grantName(subject, target), text, null);
     }
   }
   return changes;

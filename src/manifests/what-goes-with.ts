@@ -14,13 +14,10 @@ export function whatGoesWith(snapshot: Snapshot, changes: readonly Change[]): Ch
   const targets = new Set(gone.flatMap(targetsOf));
   const users = new Set([...subjects].filter((id) => id.startsWith('USER:')).map((id) => id.slice('USER:'.length)));
 
-  for (const [subject, grants] of snapshot.parts.grants) {
-    for (const [target, { raw }] of grants) {
-      const name = grantName(subject, target);
-      if ((subjects.has(subject) || targets.has(target)) && !said.has(`grants ${name}`)) {
-        more.push({ action: 'delete', kind: 'grants', name, before: raw, after: null });
-      }
-    }
+  for (const { subject, target, text } of snapshot.grantTexts()) {
+    if (!subjects.has(subject) && !targets.has(target)) continue;
+    const name = grantName(subject, target);
+    if (!said.has(`grants ${name}`)) more.push({ action: 'delete', kind: 'grants', name, before: text, after: null });
   }
   for (const [group, members] of snapshot.parts.members) {
     if (said.has(`members ${group}`)) continue;

@@ -119,9 +119,15 @@ function reported<T extends Redis | Cluster>(connection: T, name: string, log: L
   return connection;
 }
 
-/** All keys that match, in no order, each once. On Cluster the catalog's hash tag keeps them on one node; all are asked. */
+/** All keys that match, in no order, each once. */
 export async function scanKeys(redis: Redis | Cluster, pattern: string): Promise<string[]> {
   const keys = new Set<string>();
+  for await (const page of scanPages(redis, pattern)) for (const key of page) keys.add(key);
+  return [...keys];
+}
+
+/** The same page by page; a key may be in two. On Cluster the catalog's hash tag keeps them on one node; all are asked. */
+export async function* scanPages(redis: Redis | Cluster, pattern: string): AsyncGenerator<readonly string[]> {
   const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
   // Nobody was asked: that is not to find nothing.
   if (nodes.length === 0) throw new Error('no node of the Redis Cluster is connected');
@@ -129,9 +135,8 @@ export async function scanKeys(redis: Redis | Cluster, pattern: string): Promise
     let cursor = '0';
     do {
       const [next, page] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
-      for (const key of page) keys.add(key);
+      yield page;
       cursor = next;
     } while (cursor !== '0');
   }
-  return [...keys];
 }

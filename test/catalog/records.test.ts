@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nameFault, readGrant, readRecord } from '../../src/catalog/records.ts';
+import { accessText } from '../../src/catalog/shared-grants.ts';
 import { HASH_KINDS } from '../../src/redis/keys.ts';
 
 const INTEGRATION =
@@ -94,9 +95,10 @@ describe('a grant', () => {
     ['TAG:tier:gold', 'EXECUTE', ['EXECUTE']],
     ['WORKFLOW_DEF:x', 'EXECUTE', ['EXECUTE']],
   ])('on %s for "%s" is read', (target, raw, access) => {
-    const { lookup } = readGrant('k', target, raw);
-    expect(lookup).toMatchObject({ kind: 'found', record: { target } });
-    expect(lookup.kind === 'found' && [...lookup.record.access]).toEqual(access);
+    const read = readGrant('k', target, raw);
+    expect(read).toMatchObject({ kind: 'good', target });
+    expect(read.kind === 'good' && [...read.access]).toEqual(access);
+    expect(read.kind === 'good' && accessText(read.access)).toBe(raw);
   });
 
   it.each([
@@ -110,9 +112,18 @@ describe('a grant', () => {
     ['PROMPT:x', 'READ;EXECUTE', /one or more of/],
     ['PROMPT:x', 'ALL', /one or more of/],
   ])('on "%s" for "%s" gives nothing and says why', (target, raw, message) => {
-    expect(readGrant('k', target, raw).lookup).toEqual({
-      kind: 'invalid',
+    expect(readGrant('k', target, raw)).toEqual({
+      kind: 'bad',
+      raw,
       fault: { key: 'k', field: target, message: expect.stringMatching(message) },
     });
+  });
+
+  it('shares its access with every other that is written alike, whatever the target', () => {
+    const [one, other, apart] = ['READ,EXECUTE', 'READ,EXECUTE', 'EXECUTE,READ'].map((raw, n) =>
+      readGrant('k', `PROMPT:${n}`, raw),
+    );
+    expect(one?.kind === 'good' && other?.kind === 'good' && one.access === other.access).toBe(true);
+    expect(one?.kind === 'good' && apart?.kind === 'good' && one.access === apart.access).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { KeyContent } from '../../src/catalog/read-keys.ts';
 import { rebuild } from '../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../src/catalog/snapshot.ts';
+import type { TargetId } from '../../src/rbac/grants.ts';
 import type { SubjectId } from '../../src/rbac/subject.ts';
 import { keyNames } from '../../src/redis/keys.ts';
 
@@ -66,5 +67,47 @@ describe('a snapshot', () => {
     ]);
     expect(snapshot.grantsOf('USER:app' as SubjectId).size).toBe(0);
     expect(snapshot.grantsOf('USER:app:claims' as SubjectId)).toBe(grants);
+  });
+});
+
+describe('the grants of a snapshot', () => {
+  const world = {
+    'grants:USER:alice': hash({ 'PROMPT:a': 'READ', 'PROMPT:b': 'EXECUTE,READ', nonsense: 'READ' }),
+    'grants:GROUP:g': hash({ 'PROMPT:b': 'EXECUTE', 'PROMPT:c': 'READ' }),
+    'grants:USER:bad': hash({ 'PROMPT:a': 'nonsense' }),
+  };
+
+  it('on some targets are found whoever holds them, and none that cannot be read', async () => {
+    const snapshot = await snapshotOf(world);
+    const on = (...targets: string[]) =>
+      [...snapshot.subjectsOn(targets as TargetId[])].map(
+        ({ subject, target, access }) => `${subject} ${target} ${[...access]}`,
+      );
+    expect(on('PROMPT:b', 'PROMPT:c').sort()).toEqual([
+      'GROUP:g PROMPT:b EXECUTE',
+      'GROUP:g PROMPT:c READ',
+      'USER:alice PROMPT:b EXECUTE,READ',
+    ]);
+    expect(on('PROMPT:a')).toEqual(['USER:alice PROMPT:a READ']);
+    expect(on('PROMPT:d', 'nonsense')).toEqual([]);
+    expect(on()).toEqual([]);
+  });
+
+  it('are told as Redis holds them, readable or not, those of one subject together', async () => {
+    const snapshot = await snapshotOf(world);
+    const texts = [...snapshot.grantTexts()];
+    const subjects = texts.map(({ subject }) => subject);
+    expect(subjects.filter((subject, n) => subject !== subjects[n - 1])).toHaveLength(3);
+    expect(Object.fromEntries(texts.map(({ subject, target, text }) => [`${subject} ${target}`, text]))).toEqual({
+      'USER:alice PROMPT:a': 'READ',
+      'USER:alice PROMPT:b': 'EXECUTE,READ',
+      'USER:alice nonsense': 'READ',
+      'GROUP:g PROMPT:b': 'EXECUTE',
+      'GROUP:g PROMPT:c': 'READ',
+      'USER:bad PROMPT:a': 'nonsense',
+    });
+    for (const { subject, target, text } of texts) expect(snapshot.grantText(subject, target)).toBe(text);
+    expect(snapshot.grantText('USER:alice', 'PROMPT:c')).toBeUndefined();
+    expect(snapshot.grantText('USER:nobody', 'PROMPT:a')).toBeUndefined();
   });
 });

@@ -45,7 +45,7 @@ export function authorizationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
     await writer.change([key, ...SERVED_KINDS.map((kind) => names.hash(kind))], (snapshot) => {
       const now = callerOf(snapshot, caller.subject);
       demandMayGrant(now, wanted, isGrant);
-      const raw = snapshot.parts.grants.get(subjectId(wanted.subject))?.get(wanted.target)?.raw;
+      const raw = snapshot.grantText(subjectId(wanted.subject), wanted.target);
       const read = raw === undefined ? undefined : parseAccess(raw);
       const held = read !== undefined && 'access' in read ? read.access : new Set<Access>();
       const next = isGrant

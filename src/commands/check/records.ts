@@ -137,14 +137,14 @@ function* memberships(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
 }
 
 function* grants(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
-  for (const [subject, entries] of snapshot.parts.grants) {
+  let before: string | undefined;
+  for (const { subject, target } of snapshot.grantTexts()) {
     const key = names.grants(subject);
-    const holder = missingHolder(snapshot, subject);
+    const holder = subject === before ? undefined : missingHolder(snapshot, subject);
+    before = subject;
     if (holder !== undefined) yield { severity: 'warning', key, field: '', message: holder };
-    for (const target of entries.keys()) {
-      const missing = missingTarget(snapshot, target);
-      if (missing !== undefined) yield { severity: 'warning', key, field: target, message: missing };
-    }
+    const missing = missingTarget(snapshot, target);
+    if (missing !== undefined) yield { severity: 'warning', key, field: target, message: missing };
   }
 }
 

@@ -3,12 +3,13 @@ import { type LaneLimits, NO_LIMITS } from '../../integrations/lanes/lane-use.ts
 import { splitQualified } from '../../integrations/names.ts';
 import { laneLimits } from '../../integrations/resolve.ts';
 
-/** The limits of each lane by the records of now, worked out once a snapshot. */
+/** The limits of each lane by the records of now, worked out once for each state of the models. */
 export function createLaneLimits(catalog: () => Snapshot): (lane: string) => LaneLimits {
-  let known: { readonly snapshot: Snapshot; readonly limits: ReadonlyMap<string, LaneLimits> } | undefined;
+  let known: { readonly models: unknown; readonly limits: ReadonlyMap<string, LaneLimits> } | undefined;
   return (lane) => {
     const snapshot = catalog();
-    if (known?.snapshot !== snapshot) known = { snapshot, limits: laneLimits(modelsOf(snapshot)) };
+    const { models } = snapshot.parts.tables;
+    if (known?.models !== models) known = { models, limits: laneLimits(modelsOf(snapshot)) };
     return known.limits.get(lane) ?? NO_LIMITS;
   };
 }

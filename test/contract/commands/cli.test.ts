@@ -111,7 +111,7 @@ describe('a Redis that says no', () => {
   it('to a command is one line and exit code 3', async () => {
     await using here = await install();
     const user = here.names.prefix.replace(':', '');
-    await here.redis.acl('SETUSER', user, 'on', '>sesame', '~*', '&*', '+@all', '-hgetall');
+    await here.redis.acl('SETUSER', user, 'on', '>sesame', '~*', '&*', '+@all', '-hscan');
     const url = new URL(here.env['REDIS_URL'] ?? '');
     const { code, stderr } = await here.run(['can', 'a', 'b'], { REDIS_URL: `redis://${user}:sesame@${url.host}` });
     await here.redis.acl('DELUSER', user);
