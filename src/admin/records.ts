@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { ANY, type Edit, unchanged } from '../catalog/changes/edits.ts';
 import { leftoversOf, type RecordName } from '../catalog/changes/leftovers.ts';
 import { RECORD_SCHEMAS, type RecordKinds } from '../catalog/records.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
@@ -9,6 +8,7 @@ import { ServiceError } from '../errors.ts';
 import { describeFaults, parseValue } from '../parsing.ts';
 import { ACCESSES, formatAccess } from '../rbac/grants.ts';
 import { subjectId } from '../rbac/subject.ts';
+import { ANY, type Edit, unchanged } from '../redis/edits.ts';
 import type { KeyNames, ManifestKind } from '../redis/keys.ts';
 import type { Caller } from './access/caller.ts';
 import { type Asked, nameOf } from './access/targets.ts';

@@ -4,10 +4,11 @@ import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
 import { isAdmin } from '../rbac/decision.ts';
 import { applicationUser } from '../rbac/subject.ts';
-import { compareAndWrite } from '../redis/compare-and-write.ts';
+import { commit } from '../redis/commit.ts';
+import { ANY } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import { hashSecret, type NewAccessKey, newAccessKey } from './access-keys.ts';
-import { keyWrites } from './key-store.ts';
+import { keyEdits } from './key-store.ts';
 
 export interface BootstrapParts {
   readonly redis: Redis | Cluster;
@@ -35,16 +36,12 @@ export async function bootstrap({ redis, names, snapshot }: BootstrapParts): Pro
     createTime: at,
   };
   const marker = names.admin.bootstrap;
-  const isFirst = await compareAndWrite(
-    redis,
-    [{ key: marker, field: 'accessKey', value: undefined }],
-    [
-      { key: marker, field: 'accessKey', value: key.id },
-      { key: marker, field: 'at', value: new Date(at).toISOString() },
-      { key: names.hash('applications'), field: application.id, value: JSON.stringify(record) },
-      ...keyWrites(names, { key, hash, application, by: 'bootstrap' }),
-    ],
-  );
+  const isFirst = await commit(redis, [
+    { key: marker, field: 'accessKey', before: undefined, after: key.id },
+    { key: marker, field: 'at', before: ANY, after: new Date(at).toISOString() },
+    { key: names.hash('applications'), field: application.id, before: undefined, after: JSON.stringify(record) },
+    ...keyEdits(names, { key, hash, application, by: 'bootstrap' }),
+  ]);
   if (!isFirst) throw alreadyDone(names, []);
   return key;
 }

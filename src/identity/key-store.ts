@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { describeFaults, parseJson } from '../parsing.ts';
 import { applicationRecord } from '../rbac/records.ts';
-import { compareAndWrite, type ExpectedField, type WrittenField } from '../redis/compare-and-write.ts';
+import { commit } from '../redis/commit.ts';
+import { ANY, type Edit, type FieldEdit, unchanged } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import { hashSecret, type NewAccessKey, newAccessKey } from './access-keys.ts';
 import { type AccessKey, accessKeyRecord } from './records.ts';
@@ -46,17 +47,18 @@ export async function createAccessKey(
     const uid = record.uid ?? randomUUID();
     return {
       result: key,
-      expected: [{ key: applications, field: applicationId, value: raw }],
-      writes: [
-        ...(record.uid === undefined ? [{ key: applications, field: applicationId, value: withUid(raw, uid) }] : []),
-        ...keyWrites(store.names, { key, hash, application: { id: applicationId, uid }, by }),
+      edits: [
+        record.uid === undefined
+          ? { key: applications, field: applicationId, before: raw, after: withUid(raw, uid) }
+          : unchanged(applications, applicationId, raw),
+        ...keyEdits(store.names, { key, hash, application: { id: applicationId, uid }, by }),
       ],
     };
   });
 }
 
-/** What a new key writes. */
-export function keyWrites(
+/** What a new key writes, where nothing stood. */
+export function keyEdits(
   names: KeyNames,
   {
     key,
@@ -69,7 +71,7 @@ export function keyWrites(
     readonly application: { readonly id: string; readonly uid: string };
     readonly by?: string | undefined;
   },
-): WrittenField[] {
+): FieldEdit[] {
   const record: AccessKey = {
     application: application.id,
     applicationUid: application.uid,
@@ -78,8 +80,8 @@ export function keyWrites(
     ...(by === undefined ? {} : { createdBy: by }),
   };
   return [
-    { key: names.hash('access-keys'), field: key.id, value: JSON.stringify(record) },
-    { key: names.admin.keyHashes, field: key.id, value: hash },
+    { key: names.hash('access-keys'), field: key.id, before: undefined, after: JSON.stringify(record) },
+    { key: names.admin.keyHashes, field: key.id, before: undefined, after: hash },
   ];
 }
 
@@ -97,8 +99,7 @@ export async function setAccessKeyEnabled(
     const after: AccessKey = { ...record, enabled: enabled === 'toggle' ? !record.enabled : enabled };
     return {
       result: after,
-      expected: [{ key: accessKeys, field: accessKeyId, value: raw }],
-      writes: [{ key: accessKeys, field: accessKeyId, value: JSON.stringify(after) }],
+      edits: [{ key: accessKeys, field: accessKeyId, before: raw, after: JSON.stringify(after) }],
     };
   });
 }
@@ -110,10 +111,9 @@ export async function deleteAccessKey(store: KeyStore, { applicationId, accessKe
     const { raw } = await readKey(store, { applicationId, accessKeyId });
     return {
       result: undefined,
-      expected: [{ key: accessKeys, field: accessKeyId, value: raw }],
-      writes: [
-        { key: accessKeys, field: accessKeyId, value: undefined },
-        { key: store.names.admin.keyHashes, field: accessKeyId, value: undefined },
+      edits: [
+        { key: accessKeys, field: accessKeyId, before: raw, after: undefined },
+        { key: store.names.admin.keyHashes, field: accessKeyId, before: ANY, after: undefined },
       ],
     };
   });
@@ -140,11 +140,11 @@ export function accessKeysOf(
 /** Reads, and writes what follows from it; anew where somebody else wrote in between. */
 async function changed<T>(
   { redis }: KeyStore,
-  plan: () => Promise<{ readonly expected: ExpectedField[]; readonly writes: WrittenField[]; readonly result: T }>,
+  plan: () => Promise<{ readonly edits: readonly Edit[]; readonly result: T }>,
 ): Promise<T> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const { expected, writes, result } = await plan();
-    if (await compareAndWrite(redis, expected, writes)) return result;
+    const { edits, result } = await plan();
+    if (await commit(redis, edits)) return result;
   }
   throw new ServiceError('CATALOG_CHANGED', 'Somebody keeps changing the same record; nothing was written. Try again');
 }

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Edit, unchanged } from '../../catalog/changes/edits.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { ACCESSES, type Access, formatAccess, parseAccess, type TargetId, targetFault } from '../../rbac/grants.ts';
 import { isSystemRole } from '../../rbac/permissions.ts';
 import { applicationIdOf, parseSubjectId, type Subject, subjectId } from '../../rbac/subject.ts';
+import { type Edit, unchanged } from '../../redis/edits.ts';
 import type { ManifestKind } from '../../redis/keys.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { type Caller, callerOf, demandGrantor, refuse } from '../access/caller.ts';

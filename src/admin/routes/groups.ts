@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Edit, unchanged } from '../../catalog/changes/edits.ts';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { subjectId } from '../../rbac/subject.ts';
+import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf } from '../access/caller.ts';
 import { answers, noBody, nothing } from '../http/schemas.ts';

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Edit, unchanged } from '../../catalog/changes/edits.ts';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { acceptConfiguration } from '../../integrations/secrets/written-configuration.ts';
 import { describeFaults } from '../../parsing.ts';
+import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest, demandWrite } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
 import { integrationAsked } from '../access/targets.ts';

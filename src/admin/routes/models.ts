@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Edit } from '../../catalog/changes/edits.ts';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
+import type { Edit } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess, refuse } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';

@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Edit, unchanged } from '../../catalog/changes/edits.ts';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { templateOf, versionsOf } from '../../prompts/prompt.ts';
 import type { Tag } from '../../record-fields.ts';
+import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest, demandWrite } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
 import { modelAsked, promptAsked } from '../access/targets.ts';

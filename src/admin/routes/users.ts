@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Edit, unchanged } from '../../catalog/changes/edits.ts';
 import { nameFault } from '../../catalog/records.ts';
 import { ServiceError } from '../../errors.ts';
 import { accessHeld } from '../../rbac/decision.ts';
 import { ACCESSES, type TargetId, targetFault } from '../../rbac/grants.ts';
 import { user } from '../../rbac/subject.ts';
+import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf } from '../access/caller.ts';
 import { holdersFor } from '../access/no-more-than.ts';

@@ -1,8 +1,8 @@
 import { applicationTarget, integrationTarget, promptTarget, type TargetId } from '../../rbac/grants.ts';
 import { applicationUser, subjectId, user } from '../../rbac/subject.ts';
+import { ANY, type Edit } from '../../redis/edits.ts';
 import type { KeyNames, ManifestKind } from '../../redis/keys.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { ANY, type Edit } from './edits.ts';
 
 /** A record that is deleted, or made where none was. */
 export interface RecordName {

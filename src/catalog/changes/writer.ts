@@ -1,9 +1,9 @@
 import type { Cluster, Redis } from 'ioredis';
 import { ServiceError } from '../../errors.ts';
+import { commit } from '../../redis/commit.ts';
+import { type Edit, isFieldEdit } from '../../redis/edits.ts';
 import type { LiveCatalog } from '../live-catalog.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { commit } from './commit.ts';
-import { type Edit, isFieldEdit } from './edits.ts';
 
 export interface PlannedChange<T> {
   readonly edits: readonly Edit[];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Edit, isFieldEdit, isKeyEdit } from '../../../src/catalog/changes/edits.ts';
 import { leftoversOf, type RecordName } from '../../../src/catalog/changes/leftovers.ts';
+import { type Edit, isFieldEdit, isKeyEdit } from '../../../src/redis/edits.ts';
 import { keyNames } from '../../../src/redis/keys.ts';
 import { snapshotOf, type World } from '../../manifests/worlds.ts';
 

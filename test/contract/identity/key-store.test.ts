@@ -9,7 +9,6 @@ import {
   keyHashOf,
   setAccessKeyEnabled,
 } from '../../../src/identity/key-store.ts';
-import { compareAndWrite } from '../../../src/redis/compare-and-write.ts';
 import { type KeyNames, keyNames } from '../../../src/redis/keys.ts';
 import type {} from '../../support/redis-for-all.ts';
 import { freshPrefix } from '../support/live-catalog.ts';
@@ -130,46 +129,5 @@ describe('an access key', () => {
     expect(listed.map(({ record }) => record.createdAt)).toEqual(
       listed.map(({ record }) => record.createdAt).sort((one, other) => one - other),
     );
-  });
-});
-
-describe('a write of what was read', () => {
-  const write = (expected: string | undefined, value: string | undefined, more: { key?: string } = {}) =>
-    compareAndWrite(
-      redis,
-      [{ key: names.hash('users'), field: 'alice', value: expected }],
-      [
-        { key: names.hash('users'), field: 'alice', value },
-        { key: more.key ?? names.hash('roles'), field: 'r', value: '{}' },
-      ],
-    );
-  const alice = () => redis.hget(names.hash('users'), 'alice');
-
-  it('is made where it is still so, and whole', async () => {
-    expect(await write(undefined, 'one')).toBe(true);
-    expect(await write('one', 'two')).toBe(true);
-    expect(await alice()).toBe('two');
-    expect(await write('two', undefined)).toBe(true);
-    expect(await alice()).toBeNull();
-    expect(await redis.hget(names.hash('roles'), 'r')).toBe('{}');
-  });
-
-  it.each([
-    ['is gone', 'one', null],
-    ['is another', 'one', 'two'],
-    ['is there', undefined, 'two'],
-    ['is empty', undefined, ''],
-    ['is not empty', '', 'two'],
-  ])('is not made at all where what was read %s', async (_, expected, there) => {
-    if (there !== null) await redis.hset(names.hash('users'), 'alice', there);
-    expect(await write(expected, 'three')).toBe(false);
-    expect(await alice()).toBe(there);
-    expect(await redis.exists(names.hash('roles'))).toBe(0);
-  });
-
-  it('is not begun where one of its keys is no hash', async () => {
-    await redis.set(`${names.prefix}text`, 'x');
-    await expect(write(undefined, 'one', { key: `${names.prefix}text` })).rejects.toThrow('WRONGTYPE');
-    expect(await alice()).toBeNull();
   });
 });

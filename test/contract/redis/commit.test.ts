@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { commit } from '../../../../src/catalog/changes/commit.ts';
-import { ANY, type Edit, unchanged } from '../../../../src/catalog/changes/edits.ts';
-import type {} from '../../../support/redis-for-all.ts';
-import { freshPrefix } from '../../support/live-catalog.ts';
-import { startOneNodeCluster } from '../../support/one-node-cluster.ts';
+import { commit } from '../../../src/redis/commit.ts';
+import { ANY, type Edit, unchanged } from '../../../src/redis/edits.ts';
+import type {} from '../../support/redis-for-all.ts';
+import { freshPrefix } from '../support/live-catalog.ts';
+import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 
 const redis = new Redis(inject('redisUrl'));
 afterAll(() => redis.disconnect());

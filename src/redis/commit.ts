@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
-import { ServiceError } from '../../errors.ts';
-import { script } from '../../redis/script.ts';
+import { ServiceError } from '../errors.ts';
 import { ANY, type Edit, type FieldEdit, isFieldEdit, isKeyEdit } from './edits.ts';
+import { script } from './script.ts';
 
 /**
  * Looks at everything first, which also finds keys of another type, and writes only then: a script that fails half way
