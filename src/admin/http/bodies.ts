@@ -29,14 +29,37 @@ export function readBodies(app: FastifyInstance): void {
   );
 }
 
+/** No record nests deeper than a few levels; what nests by thousands overflows the stack of whoever walks over it. */
+const DEPTH_LIMIT = 64;
+
 function readJson(text: string): unknown {
   if (text === '') return undefined;
+  if (isDeeperThan(DEPTH_LIMIT, text)) {
+    throw new ServiceError('REQUEST_INVALID', `The body nests deeper than ${DEPTH_LIMIT} levels`);
+  }
   try {
     return JSON.parse(text, refuseKeys);
   } catch (error) {
     if (error instanceof ServiceError) throw error;
     throw new ServiceError('REQUEST_INVALID', 'The body is not JSON');
   }
+}
+
+/** In one pass, whatever the text is: a bracket in a string counts for nothing. */
+function isDeeperThan(limit: number, text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (inString) {
+      if (character === '\\') at += 1;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === '[' || character === '{') depth += 1;
+    else if (character === ']' || character === '}') depth -= 1;
+    if (depth > limit) return true;
+  }
+  return false;
 }
 
 function refuseKeys(this: unknown, key: string, value: unknown): unknown {

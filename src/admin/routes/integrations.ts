@@ -61,6 +61,10 @@ export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       },
       async handler(request) {
         const { subject } = callerOfRequest(request);
+        const known = new Set(request.body.map(({ name }) => name));
+        if (known.size < request.body.length) {
+          throw new ServiceError('REQUEST_INVALID', 'an integration is named twice');
+        }
         await writer.change([names.hash('integrations')], (snapshot) => {
           const caller = callerOf(snapshot, subject);
           const edits = request.body.flatMap(({ name, ...update }) => {
