@@ -52,6 +52,10 @@ export const ERROR_CODES = {
   REQUEST_INVALID: { retryable: false, meaning: 'A request to the API is not of the form that it takes.' },
   PRECONDITION_FAILED: { retryable: false, meaning: 'The record has changed since the version that a request names.' },
   NOT_FOUND: { retryable: false, meaning: 'There is no such record.' },
+  ACCESS_KEY_INVALID: {
+    retryable: false,
+    meaning: 'The access key is unknown, switched off, or its secret is another.',
+  },
   TOO_MANY_REQUESTS: { retryable: true, meaning: 'Too many attempts to prove an access key, or too many that failed.' },
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not know.' },
   UNREACHABLE: { retryable: true, meaning: 'Redis, Conductor or AWS could not be reached by a command.' },

@@ -11,7 +11,10 @@ export const problem = z.object({
   instance: z.string(),
   /** Whether the same request may succeed later. */
   retryable: z.boolean(),
-  /** Only with 401: Orkes' SDKs fetch a new token on these and on nothing else. */
+  /**
+   * Only with a token that is refused: Orkes' SDKs fetch a new one on these and on nothing else. Where getting one is what
+   * failed they would do so for ever, or wait for themselves, so a refused access key has none.
+   */
   error: z.enum(['EXPIRED_TOKEN', 'INVALID_TOKEN']).optional(),
 });
 export type Problem = z.infer<typeof problem>;
@@ -23,6 +26,7 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   PROMPT_VARIABLES_MISSING: 400,
   TOKEN_EXPIRED: 401,
   TOKEN_INVALID: 401,
+  ACCESS_KEY_INVALID: 401,
   PERMISSION_DENIED: 403,
   NOT_FOUND: 404,
   CATALOG_CHANGED: 409,

@@ -48,7 +48,10 @@ export function tokenRoutes({ catalog, signingKey, secrets }: AdminParts): Fasti
         const uid = key === undefined ? undefined : snapshot.application(key.application)?.uid;
         // One answer to all of these: who guesses learns nothing from which it was.
         if (!isRight || key === undefined || !key.enabled || uid === undefined || uid !== key.applicationUid) {
-          throw new ServiceError('TOKEN_INVALID', 'The access key is unknown, switched off, or its secret is another');
+          throw new ServiceError(
+            'ACCESS_KEY_INVALID',
+            'The access key is unknown, switched off, or its secret is another',
+          );
         }
         const application = { id: key.application, uid };
         const issued = await issueToken({
