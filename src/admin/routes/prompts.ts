@@ -14,6 +14,7 @@ import { answers, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
 import { promptOnWire, promptUpdate, wirePrompt } from '../wire/prompt.ts';
+import { templateIn } from '../wire/template.ts';
 import { tagsToWrite } from './tags.ts';
 
 const tags = ['Prompts'];
@@ -124,7 +125,8 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             method === 'POST'
               ? 'Create a prompt, or overwrite one version of it (the first unless one is named)'
               : 'Overwrite the highest version of a prompt',
-          description: 'The body is the template itself: as it is, or as a JSON string.',
+          description:
+            'The body is the template itself: as it is, or as a JSON string (as application/json also without its quotes).',
           params: path,
           querystring: saveQuery,
           body: z.string(),
@@ -137,7 +139,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const { subject } = callerOfRequest(request);
           const unnamed = method === 'PUT' ? 'latest' : 1;
           const write: PromptWrite = {
-            template: templateIn(request.body),
+            template: templateIn(request.body, request.headers['content-type']),
             description,
             models: models === undefined ? undefined : [models].flat().flatMap((list) => list.split(',')),
             version:
@@ -220,17 +222,6 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       },
     });
   };
-}
-
-/** A JSON string is what it says; anything else is the template as it is. */
-function templateIn(body: string): string {
-  if (!/^\s*"[\s\S]*"\s*$/.test(body)) return body;
-  try {
-    const read: unknown = JSON.parse(body);
-    return typeof read === 'string' ? read : body;
-  } catch {
-    return body;
-  }
 }
 
 function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name: string, write: PromptWrite): Edit[] {
