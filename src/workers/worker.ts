@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { generateEmbeddings } from '../calls/generate-embeddings.ts';
+import { createLaneLimits } from '../calls/lane-limits.ts';
+import type { CallKind } from '../calls/plan.ts';
+import { textComplete } from '../calls/text-complete.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createLedgerStore } from '../cluster/ledger-store.ts';
@@ -24,12 +28,8 @@ import { createSweep } from './ledger/sweep.ts';
 import { createSleeperCalls } from './sleepers.ts';
 import { createSlots } from './slots.ts';
 import { createTaskLoop } from './task-loop.ts';
-import { generateEmbeddings } from './tasks/generate-embeddings.ts';
-import { createLaneLimits } from './tasks/lane-limits.ts';
-import type { LlmTaskKind } from './tasks/llm-plan.ts';
 import { createLlmTaskHandler } from './tasks/llm-task.ts';
 import { createSubjectFinder } from './tasks/subject-source.ts';
-import { textComplete } from './tasks/text-complete.ts';
 import { createTokenSource } from './tasks/token-source.ts';
 
 /** `starting` → `running` → `draining` → `stopped`; a stop may come at any time. */
@@ -58,7 +58,7 @@ export interface WorkerParts {
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-const KINDS: Readonly<Record<TaskType, LlmTaskKind>> = {
+const KINDS: Readonly<Record<TaskType, CallKind>> = {
   LLM_TEXT_COMPLETE: textComplete,
   LLM_GENERATE_EMBEDDINGS: generateEmbeddings,
 };

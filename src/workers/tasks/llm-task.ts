@@ -1,22 +1,18 @@
 import type { Logger } from 'pino';
+import { type CallParts, prepareCall, takeTurn } from '../../calls/call.ts';
+import type { CallKind } from '../../calls/plan.ts';
+import { readNames } from '../../calls/task-inputs.ts';
+import { Undecided } from '../../calls/undecided.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
 import type { TokenCounts } from '../../integrations/codec.ts';
 import type { Ticket } from '../../integrations/lanes/lane-cluster.ts';
 import { Deferred } from '../../integrations/lanes/lane-use.ts';
 import type { Lanes } from '../../integrations/lanes/lanes.ts';
-import { laneOf } from '../../integrations/resolve.ts';
-import type { DenialRecorder } from '../../telemetry/denials.ts';
 import { ConductorRefusal } from '../conductor/conductor.ts';
 import type { Outcome } from '../conductor/outcome.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
-import { BelongsElsewhere, type DispatchParts, dispatch, type LlmAttempt, type Prepared } from './llm-attempt.ts';
-import type { LlmResult, LlmTaskKind } from './llm-plan.ts';
-import { findModel } from './model-lookup.ts';
-import { type AccessMode, createTaskPermission } from './permission.ts';
 import { sleepAtMost } from './sleep-bound.ts';
 import type { SubjectByRecords, SubjectFinder } from './subject-source.ts';
-import { blameDefaults, readNames } from './task-inputs.ts';
-import { Undecided } from './undecided.ts';
 
 /** One run of a task. */
 export interface TaskRun {
@@ -33,12 +29,10 @@ export interface TaskRun {
 
 export type TaskHandler = (run: TaskRun) => Promise<Outcome>;
 
-export interface LlmTaskParts extends DispatchParts {
+export interface LlmTaskParts extends CallParts {
   /** False while the catalog is empty or may be stale: nothing is decided then, and tasks go back. */
   readonly mayDecide: () => boolean;
   readonly subjects: SubjectFinder;
-  readonly mode: AccessMode;
-  readonly denials: DenialRecorder;
   readonly lanes: Pick<Lanes, 'through' | 'forget'>;
   readonly log: Logger;
 }
@@ -55,8 +49,8 @@ const UNDECIDED_SECONDS = 5;
  * A task's way: input → subject → decision → integration, model, prompt → lane → Bedrock → output. What was decided
  * before the lane, the subject included, is decided again after it wherever the catalog has changed meanwhile.
  */
-export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): TaskHandler {
-  const { catalog, lanes, log } = parts;
+export function createLlmTaskHandler(kind: CallKind, parts: LlmTaskParts): TaskHandler {
+  const { lanes, log } = parts;
 
   async function run({ task, ticket, earlierAnswer, waiting, running }: TaskRun): Promise<Outcome> {
     if (task.inputIsElsewhere) {
@@ -65,68 +59,25 @@ export function createLlmTaskHandler(kind: LlmTaskKind, parts: LlmTaskParts): Ta
         'Task input: kept by Conductor in external storage, which this worker does not read',
       );
     }
-    const names = readNames(task.input);
-    const subjectBy = parts.mode === 'off' ? undefined : await subjectOf(task);
-    const recorded = new Set<string>();
-
-    function prepare(): Prepared {
-      if (!parts.mayDecide()) throw new Undecided();
-      const snapshot = catalog();
-      const subject = subjectBy?.(snapshot);
-      const permission = createTaskPermission({ task, mode: parts.mode, subject, denials: parts.denials, recorded });
-      const model = findModel(snapshot, permission, names);
-      const lane = laneOf(names.integration, names.model, model.record);
-      try {
-        return { snapshot, model, lane, plan: kind.plan({ task, model, snapshot, permission }) };
-      } catch (error) {
-        throw blameDefaults(
-          error,
-          task.input,
-          model.record.configuration.defaults,
-          `${names.integration}:${names.model}`,
-        );
-      }
-    }
-
-    const attempt: LlmAttempt = { prepared: prepare(), prepare, waiting, running };
+    const { input, taskId, workflowInstanceId, workflowType, pollCount, scheduledAt, responseTimeoutMs } = task;
+    const names = readNames(input);
+    const subject = parts.mode === 'off' ? undefined : await subjectOf(task);
+    const origin = { workflowId: workflowInstanceId, workflowType, taskId };
+    const attempt = prepareCall({ kind, input, names, subject, origin, waiting, running }, parts);
     const earlier = await earlierAnswer?.();
     if (earlier !== undefined) {
       if (ticket !== undefined) lanes.forget(ticket);
       return earlier;
     }
-    const { output, tokens } = await turnFor(attempt);
+    const inLane = {
+      ...{ taskId, workflowInstanceId, pollCount, order: scheduledAt, responseTimeoutMs, ticket },
+      // Asked when it is to go: until then time passes.
+      get sleepAtMostMs() {
+        return sleepAtMost(task);
+      },
+    };
+    const { output, tokens } = await takeTurn(attempt, { task: inLane }, parts);
     return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: attempt.prepared.plan.notes };
-
-    async function turnFor(asking: LlmAttempt): Promise<LlmResult> {
-      for (;;) {
-        const { lane, model, plan } = asking.prepared;
-        try {
-          return await lanes.through<LlmAttempt, LlmResult>({
-            lane,
-            task: {
-              taskId: task.taskId,
-              workflowInstanceId: task.workflowInstanceId,
-              pollCount: task.pollCount,
-              order: task.scheduledAt,
-              responseTimeoutMs: task.responseTimeoutMs,
-              // Asked when it is to go: until then time passes.
-              get sleepAtMostMs() {
-                return sleepAtMost(task);
-              },
-              ticket,
-            },
-            work: asking,
-            batch: plan.shared,
-            estimatedTokens: plan.estimatedTokens,
-            deferAtMostMs: model.record.configuration.maxDeferralSeconds * 1_000,
-            waiting,
-            start: (attempts, turn) => dispatch(attempts, turn, parts),
-          });
-        } catch (error) {
-          if (!(error instanceof BelongsElsewhere)) throw error;
-        }
-      }
-    }
   }
 
   /**

@@ -1,9 +1,9 @@
+import { Undecided } from '../../calls/undecided.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import type { TokenPins } from '../../cluster/token-pins.ts';
 import { createTokenVerifier, judgeToken } from '../../identity/token-verifier.ts';
 import type { TokenWord } from '../../rbac/task-subject.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
-import { Undecided } from './undecided.ts';
 
 /** What a task's token says by the records of one moment; asked again wherever they changed. May throw Undecided. */
 export type TokenByRecords = (snapshot: Snapshot) => TokenWord;

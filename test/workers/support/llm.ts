@@ -1,5 +1,9 @@
 /** A task handler over records given as objects, with Bedrock as a function: what was sent can be read. */
 
+import { generateEmbeddings } from '../../../src/calls/generate-embeddings.ts';
+import { createLaneLimits } from '../../../src/calls/lane-limits.ts';
+import type { AccessMode } from '../../../src/calls/permission.ts';
+import { textComplete } from '../../../src/calls/text-complete.ts';
 import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';
@@ -11,12 +15,8 @@ import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { HASH_KINDS, type HashKind, keyNames } from '../../../src/redis/keys.ts';
 import type { Denial } from '../../../src/telemetry/denials.ts';
 import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
-import { generateEmbeddings } from '../../../src/workers/tasks/generate-embeddings.ts';
-import { createLaneLimits } from '../../../src/workers/tasks/lane-limits.ts';
 import { createLlmTaskHandler, type LlmTaskParts, type TaskRun } from '../../../src/workers/tasks/llm-task.ts';
-import type { AccessMode } from '../../../src/workers/tasks/permission.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
-import { textComplete } from '../../../src/workers/tasks/text-complete.ts';
 import { createTokenSource } from '../../../src/workers/tasks/token-source.ts';
 import { soloLanes } from '../../integrations/lanes/support/solo-lanes.ts';
 import { capturedLog, polled, silentMetrics } from './harness.ts';

@@ -13,7 +13,7 @@ describe('a task that cannot be right', () => {
       { llmProvider: 'missing' },
       'INTEGRATION_UNKNOWN',
       'llmProvider',
-      /input llmProvider.*"missing"/,
+      /Input llmProvider.*"missing"/,
     ],
     ['no provider', { llmProvider: null }, 'INPUT_INVALID', 'llmProvider', /llmProvider: missing/],
     ['a malformed provider', { llmProvider: 'a b' }, 'INPUT_INVALID', 'llmProvider', /llmProvider: /],

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { Undecided } from '../../../src/calls/undecided.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { createTokenSource } from '../../../src/workers/tasks/token-source.ts';
-import { Undecided } from '../../../src/workers/tasks/undecided.ts';
 import { newSigner, tokenOf } from '../../identity/support/signer.ts';
 import { polled } from '../support/harness.ts';
 import {

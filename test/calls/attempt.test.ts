@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { until } from '../support/harness.ts';
-import { COMMAND_R, EMBED, llmHandler, type Sent, WORLD } from '../support/llm.ts';
+import { until } from '../workers/support/harness.ts';
+import { COMMAND_R, EMBED, llmHandler, type Sent, WORLD } from '../workers/support/llm.ts';
 
 const REVOKED = { ...WORLD, grants: { 'USER:app:claims': {} } };
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { modelRecord } from '../../../src/integrations/model.ts';
-import { resolveModel } from '../../../src/integrations/resolve.ts';
-import { generateEmbeddings } from '../../../src/workers/tasks/generate-embeddings.ts';
-import { polled } from '../support/harness.ts';
-import { EMBED, errorOf, llmHandler, outputOf, WORLD } from '../support/llm.ts';
+import { generateEmbeddings } from '../../src/calls/generate-embeddings.ts';
+import { modelRecord } from '../../src/integrations/model.ts';
+import { resolveModel } from '../../src/integrations/resolve.ts';
+import { EMBED, errorOf, llmHandler, outputOf, snapshotOf, WORLD } from '../workers/support/llm.ts';
 
 const VECTOR = [0.25, -1, 3];
 const answer = () => ({ body: { embeddings: { float: [VECTOR] } }, tokens: { prompt: 3 } });
@@ -91,13 +90,15 @@ describe('texts to embed that come together', () => {
   });
 
   it('have a key of their integration, too, whichever lane they wait in', async () => {
+    const snapshot = await snapshotOf(WORLD);
+    const permission = { require: () => undefined, hint: () => '' };
     const keyOf = (integration: string) => {
       const model = resolveModel({
         ...{ integration, model: EMBED, configuration: { connectionType: 'CONDUCTOR_ROLE', region: 'us-east-1' } },
         record: modelRecord.parse({}),
       });
-      const task = polled({ inputData: { llmProvider: integration, model: EMBED, text: 'x' } });
-      return generateEmbeddings.plan({ task, model } as Parameters<typeof generateEmbeddings.plan>[0]).shared?.key;
+      const input = { llmProvider: integration, model: EMBED, text: 'x' };
+      return generateEmbeddings.plan({ input, model, snapshot, permission }).shared?.key;
     };
     expect(keyOf('prod')).toBe(keyOf('prod'));
     expect(keyOf('prod')).not.toBe(keyOf('twin'));

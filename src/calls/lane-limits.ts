@@ -1,7 +1,7 @@
-import type { Snapshot } from '../../catalog/snapshot.ts';
-import { type LaneLimits, NO_LIMITS } from '../../integrations/lanes/lane-use.ts';
-import { splitQualified } from '../../integrations/names.ts';
-import { laneLimits } from '../../integrations/resolve.ts';
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { type LaneLimits, NO_LIMITS } from '../integrations/lanes/lane-use.ts';
+import { splitQualified } from '../integrations/names.ts';
+import { laneLimits } from '../integrations/resolve.ts';
 
 /** The limits of each lane by the records of now, worked out once for each state of the models. */
 export function createLaneLimits(catalog: () => Snapshot): (lane: string) => LaneLimits {

@@ -1,25 +1,25 @@
-import type { Snapshot } from '../../catalog/snapshot.ts';
-import { type ErrorCode, failureOf } from '../../errors.ts';
-import { type BedrockClient, CredentialsRefused } from '../../integrations/bedrock/client.ts';
-import type { Clients } from '../../integrations/clients.ts';
-import type { TokenCounts } from '../../integrations/codec.ts';
-import type { IntegrationConfiguration } from '../../integrations/integration.ts';
-import type { Part, Turn } from '../../integrations/lanes/lane-use.ts';
-import { type ResolvedModel, withLife } from '../../integrations/resolve.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
-import type { LlmFault, LlmPlan, LlmResult } from './llm-plan.ts';
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { type ErrorCode, failureOf } from '../errors.ts';
+import { type BedrockClient, CredentialsRefused } from '../integrations/bedrock/client.ts';
+import type { Clients } from '../integrations/clients.ts';
+import type { TokenCounts } from '../integrations/codec.ts';
+import type { IntegrationConfiguration } from '../integrations/integration.ts';
+import type { Part, Turn } from '../integrations/lanes/lane-use.ts';
+import { type ResolvedModel, withLife } from '../integrations/resolve.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { CallFault, CallPlan, CallResult } from './plan.ts';
 
 /** What was decided about a task, by the records of one moment. */
 export interface Prepared {
   readonly snapshot: Snapshot;
   readonly model: ResolvedModel;
-  readonly plan: LlmPlan;
+  readonly plan: CallPlan;
   /** The lane of its model. */
   readonly lane: string;
 }
 
 /** One task on its way through a lane. */
-export interface LlmAttempt {
+export interface CallAttempt {
   prepared: Prepared;
   /** Decides by the records of now. Throws what refuses the task. */
   prepare(): Prepared;
@@ -56,10 +56,10 @@ export interface DispatchParts {
  * long; then everybody's right, so that one revoked while a task waited stops it; then the lease, and the call.
  */
 export async function dispatch(
-  attempts: readonly LlmAttempt[],
+  attempts: readonly CallAttempt[],
   turn: Turn,
   parts: DispatchParts,
-): Promise<readonly Part<LlmResult>[]> {
+): Promise<readonly Part<CallResult>[]> {
   const [head, ...others] = attempts;
   if (head === undefined) {
     turn.settle(0);
@@ -91,10 +91,10 @@ export async function dispatch(
 
 /** Undefined: it may go, in this request and with the client of this configuration, where there is one already. */
 function decideAgain(
-  attempt: LlmAttempt,
+  attempt: CallAttempt,
   { catalog, mayDecide }: DispatchParts,
   configuration?: IntegrationConfiguration,
-): Part<LlmResult> | undefined {
+): Part<CallResult> | undefined {
   const before = attempt.prepared;
   try {
     attempt.running.throwIfAborted();
@@ -115,10 +115,10 @@ function decideAgain(
 
 async function ask(
   client: BedrockClient,
-  group: readonly [LlmAttempt, ...LlmAttempt[]],
+  group: readonly [CallAttempt, ...CallAttempt[]],
   turn: Turn,
   metrics: Metrics,
-): Promise<readonly Part<LlmResult>[]> {
+): Promise<readonly Part<CallResult>[]> {
   if (!turn.holds()) {
     turn.settle(0);
     return group.map(() => ({ kind: 'again' }));
@@ -165,7 +165,7 @@ async function ask(
   }
 }
 
-function totalOf(results: readonly (LlmResult | LlmFault)[]): TokenCounts {
+function totalOf(results: readonly (CallResult | CallFault)[]): TokenCounts {
   const sum = (counts: readonly (number | undefined)[]): number | undefined =>
     counts.reduce((total, count) => (count === undefined ? total : (total ?? 0) + count), undefined);
   return {
@@ -175,7 +175,7 @@ function totalOf(results: readonly (LlmResult | LlmFault)[]): TokenCounts {
 }
 
 /** A call is broken off when its lease lapses, or when nobody waits for it any more. */
-function watchOver(group: readonly LlmAttempt[], turn: Turn): { readonly signal: AbortSignal; end(): void } {
+function watchOver(group: readonly CallAttempt[], turn: Turn): { readonly signal: AbortSignal; end(): void } {
   const [only] = group;
   if (group.length === 1 && turn.lapsed === undefined && only !== undefined) {
     return { signal: only.running, end: () => undefined };

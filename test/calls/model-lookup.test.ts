@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
-import type { Target } from '../../../src/rbac/decision.ts';
-import { findModel } from '../../../src/workers/tasks/model-lookup.ts';
-import type { TaskPermission } from '../../../src/workers/tasks/permission.ts';
-import { snapshotOf, WORLD } from '../support/llm.ts';
+import { findModel } from '../../src/calls/model-lookup.ts';
+import type { CallPermission } from '../../src/calls/permission.ts';
+import { ServiceError } from '../../src/errors.ts';
+import type { Target } from '../../src/rbac/decision.ts';
+import { snapshotOf, WORLD } from '../workers/support/llm.ts';
 
 const snapshot = await snapshotOf({
   ...WORLD,
@@ -23,7 +23,7 @@ const snapshot = await snapshotOf({
 /** Lets everything pass and keeps what it was asked. */
 function open() {
   const asked: Target[] = [];
-  const permission: TaskPermission = { require: (_, target) => void asked.push(target), hint: () => ' (a hint)' };
+  const permission: CallPermission = { require: (_, target) => void asked.push(target), hint: () => ' (a hint)' };
   return { asked, permission };
 }
 
@@ -70,7 +70,7 @@ describe('the model that a task names', () => {
   });
 
   it('is decided on before it is looked at', () => {
-    const permission: TaskPermission = {
+    const permission: CallPermission = {
       require() {
         throw new ServiceError('PERMISSION_DENIED', 'no');
       },

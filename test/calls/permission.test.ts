@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { COMMAND_R, EMBED, errorOf, llmHandler, WORLD, type World } from '../support/llm.ts';
+import { COMMAND_R, EMBED, errorOf, llmHandler, WORLD, type World } from '../workers/support/llm.ts';
 
 const stranger = { ...WORLD, grants: {} } satisfies World;
 const withoutPrompts = {

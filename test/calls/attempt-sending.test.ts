@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { type ErrorCode, ServiceError } from '../../../src/errors.ts';
-import { CredentialsRefused } from '../../../src/integrations/bedrock/client.ts';
-import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
-import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
-import { until } from '../support/harness.ts';
-import { COMMAND_R, EMBED, llmHandler, TEXT_ANSWER, WORLD } from '../support/llm.ts';
+import { type ErrorCode, ServiceError } from '../../src/errors.ts';
+import { CredentialsRefused } from '../../src/integrations/bedrock/client.ts';
+import type { BedrockAnswer } from '../../src/integrations/codec.ts';
+import type { IntegrationConfiguration } from '../../src/integrations/integration.ts';
+import { until } from '../workers/support/harness.ts';
+import { COMMAND_R, EMBED, llmHandler, TEXT_ANSWER, WORLD } from '../workers/support/llm.ts';
 
 const embedWorld = {
   ...WORLD,

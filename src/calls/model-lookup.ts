@@ -1,14 +1,14 @@
-import type { Lookup } from '../../catalog/records.ts';
-import type { Snapshot } from '../../catalog/snapshot.ts';
-import { type ErrorCode, ServiceError } from '../../errors.ts';
-import { type ResolvedModel, resolveModel } from '../../integrations/resolve.ts';
-import type { TaskTarget } from '../../rbac/decision.ts';
-import type { TaskPermission } from './permission.ts';
+import type { Lookup } from '../catalog/records.ts';
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import { type ResolvedModel, resolveModel } from '../integrations/resolve.ts';
+import type { TaskTarget } from '../rbac/decision.ts';
+import type { CallPermission } from './permission.ts';
 
 /** The model that a task names, if it may be used: decided first, so that a stranger does not learn what exists. */
 export function findModel(
   snapshot: Snapshot,
-  permission: TaskPermission,
+  permission: CallPermission,
   { integration, model }: { readonly integration: string; readonly model: string },
 ): ResolvedModel {
   const integrationFound = snapshot.integration(integration);
@@ -47,13 +47,13 @@ export function requireRecord<T extends object>(
   const { what, field } = place;
   switch (found.kind) {
     case 'absent':
-      throw new ServiceError(codes.unknown, `Task input ${field}: there is no such thing as ${what}.${hint()}`, {
+      throw new ServiceError(codes.unknown, `Input ${field}: there is no such thing as ${what}.${hint()}`, {
         field,
       });
     case 'invalid':
       throw new ServiceError(
         'RECORD_INVALID',
-        `Task input ${field}: the record of ${what} cannot be read (${found.fault.key}, field ${found.fault.field}: ` +
+        `Input ${field}: the record of ${what} cannot be read (${found.fault.key}, field ${found.fault.field}: ` +
           `${found.fault.message}). An administrator has to mend it`,
         { field },
       );
@@ -61,7 +61,7 @@ export function requireRecord<T extends object>(
       if ('enabled' in found.record && found.record.enabled === false) {
         throw new ServiceError(
           codes.disabled,
-          `Task input ${field}: ${what} is switched off; an administrator can enable it`,
+          `Input ${field}: ${what} is switched off; an administrator can enable it`,
           {
             field,
           },

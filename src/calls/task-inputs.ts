@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ServiceError } from '../../errors.ts';
-import { integrationName, modelName } from '../../integrations/names.ts';
-import { describeFaults, didYouMean, parseValue } from '../../parsing.ts';
+import { ServiceError } from '../errors.ts';
+import { integrationName, modelName } from '../integrations/names.ts';
+import { describeFaults, didYouMean, parseValue } from '../parsing.ts';
 
 /** Conductor hands over null for a reference that resolved to nothing: the same as an absent input. */
 export type TaskInput = Readonly<Record<string, unknown>>;
@@ -129,5 +129,5 @@ function withoutNulls(input: TaskInput): TaskInput {
 }
 
 function invalidInput(faults: readonly { readonly field: string; readonly message: string }[]): ServiceError {
-  return new ServiceError('INPUT_INVALID', `Task input: ${describeFaults(faults)}`, { field: faults[0]?.field });
+  return new ServiceError('INPUT_INVALID', `Input: ${describeFaults(faults)}`, { field: faults[0]?.field });
 }

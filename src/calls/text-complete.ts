@@ -1,24 +1,24 @@
-import { ServiceError } from '../../errors.ts';
-import type { FinishReason } from '../../integrations/codec.ts';
-import { templateOf, versionsOf } from '../../prompts/prompt.ts';
-import { renderTemplate } from '../../prompts/render.ts';
-import { promptTarget } from '../../rbac/grants.ts';
-import { estimateTokens, type LlmTaskKind } from './llm-plan.ts';
+import { ServiceError } from '../errors.ts';
+import type { FinishReason } from '../integrations/codec.ts';
+import { templateOf, versionsOf } from '../prompts/prompt.ts';
+import { renderTemplate } from '../prompts/render.ts';
+import { promptTarget } from '../rbac/grants.ts';
 import { requireRecord } from './model-lookup.ts';
+import { type CallKind, estimateTokens } from './plan.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';
 
 /** What a completion takes at most where neither task nor model says; a family's own maximum may be lower. */
 const DEFAULT_MAX_TOKENS = 1_024;
 
 /** LLM_TEXT_COMPLETE: a named prompt with variables, or literal text, completed. Orkes: "LLM Text Complete" task. */
-export const textComplete: LlmTaskKind = {
+export const textComplete: CallKind = {
   type: 'LLM_TEXT_COMPLETE',
-  plan({ task, model, snapshot, permission }) {
+  plan({ input: given, model, snapshot, permission }) {
     const name = `${model.integration}:${model.model}`;
-    const { value: input, notes } = readInput(task.input, textCompleteInput, model.record.configuration.defaults);
+    const { value: input, notes } = readInput(given, textCompleteInput, model.record.configuration.defaults);
     const codec = model.codec.text;
     if (codec === undefined) {
-      throw new ServiceError('MODEL_UNFIT', `Task input model: ${name} (family ${model.family}) cannot complete text`, {
+      throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot complete text`, {
         field: 'model',
       });
     }
@@ -45,14 +45,14 @@ export const textComplete: LlmTaskKind = {
     function promptText(): string {
       if (input.promptName !== undefined) return namedPrompt(input.promptName);
       if (!model.record.configuration.rawPrompts) {
-        throw new ServiceError('PROMPT_REQUIRED', `Task input promptName: ${name} takes only named prompts`, {
+        throw new ServiceError('PROMPT_REQUIRED', `Input promptName: ${name} takes only named prompts`, {
           field: 'promptName',
         });
       }
       if (input.prompt === undefined || input.prompt === '') {
         throw new ServiceError(
           'INPUT_INVALID',
-          'Task input promptName: missing; give the name of a prompt, or literal text in prompt',
+          'Input promptName: missing; give the name of a prompt, or literal text in prompt',
           {
             field: 'promptName',
           },
@@ -76,7 +76,7 @@ export const textComplete: LlmTaskKind = {
       if (!prompt.integrations.includes(name)) {
         throw new ServiceError(
           'PROMPT_NOT_ASSOCIATED',
-          `Task input promptName: ${promptTarget(promptName)} is not associated with ${name}; its record's integrations must name it`,
+          `Input promptName: ${promptTarget(promptName)} is not associated with ${name}; its record's integrations must name it`,
           { field: 'promptName' },
         );
       }
@@ -84,7 +84,7 @@ export const textComplete: LlmTaskKind = {
       if (template === undefined) {
         throw new ServiceError(
           'PROMPT_UNKNOWN',
-          `Task input promptVersion: the prompt "${promptName}" has no version ${input.promptVersion}; it has ${versionsOf(prompt).join(', ')}`,
+          `Input promptVersion: the prompt "${promptName}" has no version ${input.promptVersion}; it has ${versionsOf(prompt).join(', ')}`,
           { field: 'promptVersion' },
         );
       }

@@ -1,19 +1,19 @@
-import { ServiceError } from '../../errors.ts';
-import { estimateTokens, type LlmTaskKind } from './llm-plan.ts';
+import { ServiceError } from '../errors.ts';
+import { type CallKind, estimateTokens } from './plan.ts';
 import { shareTokens } from './shared-tokens.ts';
 import { generateEmbeddingsInput, readInput } from './task-inputs.ts';
 
 /** LLM_GENERATE_EMBEDDINGS: a text as a vector. Orkes: "LLM Generate Embeddings" task. */
-export const generateEmbeddings: LlmTaskKind = {
+export const generateEmbeddings: CallKind = {
   type: 'LLM_GENERATE_EMBEDDINGS',
-  plan({ task, model }) {
+  plan({ input: given, model }) {
     const name = `${model.integration}:${model.model}`;
-    const { value: input, notes } = readInput(task.input, generateEmbeddingsInput, model.record.configuration.defaults);
+    const { value: input, notes } = readInput(given, generateEmbeddingsInput, model.record.configuration.defaults);
     const codec = model.codec.embeddings;
     if (codec === undefined) {
       throw new ServiceError(
         'MODEL_UNFIT',
-        `Task input model: ${name} (family ${model.family}) cannot generate embeddings`,
+        `Input model: ${name} (family ${model.family}) cannot generate embeddings`,
         {
           field: 'model',
         },

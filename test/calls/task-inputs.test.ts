@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
-import { blameDefaults, readInput, readNames, textCompleteInput } from '../../../src/workers/tasks/task-inputs.ts';
+import { blameDefaults, readInput, readNames, textCompleteInput } from '../../src/calls/task-inputs.ts';
+import { ServiceError } from '../../src/errors.ts';
 
 const NAMES = { llmProvider: 'p', model: 'm' };
 

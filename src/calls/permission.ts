@@ -1,33 +1,39 @@
-import type { Snapshot } from '../../catalog/snapshot.ts';
-import { ServiceError } from '../../errors.ts';
-import { didYouMean } from '../../parsing.ts';
-import { decide, type TaskTarget } from '../../rbac/decision.ts';
-import { denialError, inputNaming, targetInTask, targetName } from '../../rbac/denial.ts';
-import { subjectId } from '../../rbac/subject.ts';
-import type { SubjectAnswer } from '../../rbac/task-subject.ts';
-import type { DenialRecorder } from '../../telemetry/denials.ts';
-import type { PolledTask } from '../conductor/polled-task.ts';
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { ServiceError } from '../errors.ts';
+import { didYouMean } from '../parsing.ts';
+import { decide, type TaskTarget } from '../rbac/decision.ts';
+import { denialError, inputNaming, targetInTask, targetName } from '../rbac/denial.ts';
+import { subjectId } from '../rbac/subject.ts';
+import type { SubjectAnswer } from '../rbac/task-subject.ts';
+import type { DenialRecorder } from '../telemetry/denials.ts';
 
 export type AccessMode = 'enforce' | 'audit' | 'off';
 
-/** What one task's subject may do, asked as often as needed: at its start and again at its dispatch. */
-export interface TaskPermission {
+/** Where in Conductor a call comes from, for records of denials; all empty for a call that is no task's. */
+export interface CallOrigin {
+  readonly workflowId: string;
+  readonly workflowType: string;
+  readonly taskId: string;
+}
+
+/** What the subject of one call may do, asked as often as needed: at its start and again at its dispatch. */
+export interface CallPermission {
   /** Throws PERMISSION_DENIED, SUBJECT_UNKNOWN, TOKEN_EXPIRED or TOKEN_INVALID, unless the mode lets it pass; a denial goes on record once. */
   require(snapshot: Snapshot, target: TaskTarget): void;
   /** ` Did you mean "x"?` from names that the subject may use itself, else ''. */
   hint(snapshot: Snapshot, target: TaskTarget): string;
 }
 
-export function createTaskPermission(parts: {
-  readonly task: PolledTask;
+export function createCallPermission(parts: {
+  readonly origin: CallOrigin;
   readonly mode: AccessMode;
   /** Undefined where the mode is off: nobody is asked for. */
   readonly subject: SubjectAnswer | undefined;
   readonly denials: DenialRecorder;
-  /** What is on record already, kept over all decisions about one task. Default: nothing. */
+  /** What is on record already, kept over all decisions about one call. Default: nothing. */
   readonly recorded?: Set<string>;
-}): TaskPermission {
-  const { task, mode, subject, denials, recorded = new Set<string>() } = parts;
+}): CallPermission {
+  const { origin, mode, subject, denials, recorded = new Set<string>() } = parts;
 
   function refuse(target: TaskTarget, missing: string, error: ServiceError): void {
     if (mode === 'off') return;
@@ -40,9 +46,7 @@ export function createTaskPermission(parts: {
         target: what,
         missing,
         mode,
-        workflowId: task.workflowInstanceId,
-        workflowType: task.workflowType,
-        taskId: task.taskId,
+        ...origin,
       });
     }
     if (mode === 'enforce') throw error;

@@ -1,0 +1,96 @@
+import type { Snapshot } from '../catalog/snapshot.ts';
+import type { LaneTask } from '../integrations/lanes/lane-use.ts';
+import type { Lanes } from '../integrations/lanes/lanes.ts';
+import { laneOf } from '../integrations/resolve.ts';
+import type { SubjectAnswer } from '../rbac/task-subject.ts';
+import type { DenialRecorder } from '../telemetry/denials.ts';
+import { BelongsElsewhere, type CallAttempt, type DispatchParts, dispatch, type Prepared } from './attempt.ts';
+import { findModel } from './model-lookup.ts';
+import { type AccessMode, type CallOrigin, createCallPermission } from './permission.ts';
+import type { CallKind, CallResult } from './plan.ts';
+import { blameDefaults, type TaskInput } from './task-inputs.ts';
+import { Undecided } from './undecided.ts';
+
+/** What goes into one call of a model, whoever makes it: a task of Conductor's, or somebody outside of Conductor. */
+export interface ModelCall {
+  readonly kind: CallKind;
+  readonly input: TaskInput;
+  /** The integration and model that the input names: see `readNames`. */
+  readonly names: { readonly integration: string; readonly model: string };
+  /** Whom it runs for by the records of one moment; undefined where the mode is off. */
+  readonly subject: ((snapshot: Snapshot) => SubjectAnswer) | undefined;
+  readonly origin: CallOrigin;
+  /** Aborted when it need not be made any more: what is not sent by then is not sent. */
+  readonly waiting: AbortSignal;
+  /** Aborted when nobody waits for its answer: a running call is broken off. */
+  readonly running: AbortSignal;
+}
+
+export interface CallParts extends DispatchParts {
+  readonly mode: AccessMode;
+  readonly denials: DenialRecorder;
+  readonly lanes: Pick<Lanes, 'through'>;
+}
+
+/**
+ * Input → decision → integration, model, prompt → plan, by the records of now; what comes back can do so again. Throws the
+ * ServiceError that refuses the call, and Undecided while nothing may be decided.
+ */
+export function prepareCall(call: ModelCall, parts: CallParts): CallAttempt {
+  const { kind, input, names, origin, waiting, running } = call;
+  const recorded = new Set<string>();
+
+  function prepare(): Prepared {
+    if (!parts.mayDecide()) throw new Undecided();
+    const snapshot = parts.catalog();
+    const subject = call.subject?.(snapshot);
+    const permission = createCallPermission({ origin, mode: parts.mode, subject, denials: parts.denials, recorded });
+    const model = findModel(snapshot, permission, names);
+    const lane = laneOf(names.integration, names.model, model.record);
+    try {
+      return { snapshot, model, lane, plan: kind.plan({ input, model, snapshot, permission }) };
+    } catch (error) {
+      const { defaults } = model.record.configuration;
+      throw blameDefaults(error, input, defaults, `${names.integration}:${names.model}`);
+    }
+  }
+
+  return { prepared: prepare(), prepare, waiting, running };
+}
+
+/** How a lane is to treat a call that waits for its turn. */
+export interface TurnTerms {
+  readonly task: LaneTask;
+  /** How long throttling may put it off, in milliseconds; default: what the model's record says. */
+  readonly deferAtMostMs?: number;
+  /** Runs one turn; default: as it is. Here a caller can tell time in line from time in a turn. */
+  readonly around?: <T>(turn: () => Promise<T>) => Promise<T>;
+}
+
+/**
+ * Takes a call through the lane of its model. What was decided is decided again after it wherever the records have changed
+ * meanwhile. Rejects with the ServiceError that ends the call, with `Deferred`, or with the reason of an aborted signal.
+ */
+export async function takeTurn(
+  attempt: CallAttempt,
+  { task, deferAtMostMs, around = (turn) => turn() }: TurnTerms,
+  parts: CallParts,
+): Promise<CallResult> {
+  for (;;) {
+    const { lane, model, plan } = attempt.prepared;
+    try {
+      return await parts.lanes.through<CallAttempt, CallResult>({
+        lane,
+        task,
+        work: attempt,
+        batch: plan.shared,
+        estimatedTokens: plan.estimatedTokens,
+        deferAtMostMs: deferAtMostMs ?? model.record.configuration.maxDeferralSeconds * 1_000,
+        waiting: attempt.waiting,
+        start: (attempts, turn) => around(() => dispatch(attempts, turn, parts)),
+      });
+    } catch (error) {
+      if (!(error instanceof BelongsElsewhere)) throw error;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Snapshot } from '../catalog/snapshot.ts';
+import type { TaskType } from '../config.ts';
+import type { ServiceError } from '../errors.ts';
+import type { BedrockAnswer, BedrockCall, TokenCounts } from '../integrations/codec.ts';
+import type { BatchTerms } from '../integrations/lanes/lane-use.ts';
+import type { ResolvedModel } from '../integrations/resolve.ts';
+import type { CallPermission } from './permission.ts';
+import type { TaskInput } from './task-inputs.ts';
+
+/** How the inputs of one task type become a call, and its answer an output. Both throw ServiceErrors. */
+export interface CallKind {
+  readonly type: TaskType;
+  plan(view: {
+    readonly input: TaskInput;
+    readonly model: ResolvedModel;
+    readonly snapshot: Snapshot;
+    readonly permission: CallPermission;
+  }): CallPlan;
+}
+
+export interface CallPlan {
+  readonly call: BedrockCall;
+  readonly notes: readonly string[];
+  /** Tokens that the call may take, for limits of tokens. */
+  readonly estimatedTokens: number;
+  /** Present where the call may share its request with others. */
+  readonly shared?: SharedPlan;
+  finish(answer: BedrockAnswer): CallResult;
+}
+
+/** One request for several callers whose `key` is the same. */
+export interface SharedPlan extends BatchTerms {
+  readonly text: string;
+  join(texts: readonly string[]): BedrockCall;
+  /** A result for each text, in their order; where the answer holds none for one of them, what is wrong with it. */
+  split(answer: BedrockAnswer, texts: readonly string[]): readonly (CallResult | CallFault)[];
+}
+
+/** A text of a request that was answered for others. */
+export interface CallFault {
+  readonly error: ServiceError;
+  readonly tokens: TokenCounts;
+}
+
+export interface CallResult {
+  readonly output: Readonly<Record<string, unknown>>;
+  readonly tokens: TokenCounts;
+}
+
+/** About four characters of text are a token (AWS: "Cohere … tokens"): good enough to admit by, corrected by the answer. */
+const CHARACTERS_PER_TOKEN = 4;
+
+export function estimateTokens(text: string): number {
+  return Math.ceil(text.length / CHARACTERS_PER_TOKEN);
+}
