@@ -3,9 +3,10 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findJava, OLDEST_JAVA } from './find-java.ts';
+import { fitPython, OLDEST_PYTHON } from './find-python.ts';
 import { SetupError } from './setup-error.ts';
 
-export type Program = 'redis-server' | 'java' | 'maven';
+export type Program = 'redis-server' | 'java' | 'maven' | 'python';
 /** Where each program asked for stands. */
 export type Programs<Needed extends Program> = Readonly<Record<Needed, string>>;
 
@@ -25,18 +26,22 @@ const PACKAGES: Readonly<Record<Program, readonly string[]>> = {
   // Long-term releases first: any of them runs the server, and which of them a Debian has depends on its age.
   java: ['openjdk-21-jre-headless', 'openjdk-25-jre-headless', 'openjdk-24-jre-headless', 'openjdk-23-jre-headless'],
   maven: ['maven'],
+  // Brings Python along.
+  python: ['python3-pip'],
 };
 
 const WORDS: Readonly<Record<Program, string>> = {
   'redis-server': 'redis-server',
   java: `Java ${OLDEST_JAVA} or newer`,
   maven: 'Maven (mvn)',
+  python: `Python ${OLDEST_PYTHON} or newer with pip`,
 };
 
 const BY_HAND: Readonly<Record<Program, string>> = {
   'redis-server': 'install Redis 6 or newer, or give REDIS_URL',
   java: `unpack a JDK ${OLDEST_JAVA} or newer (https://adoptium.net) and set JAVA_HOME to it, or give CONDUCTOR_SERVER_URL`,
   maven: 'install Maven 3 (https://maven.apache.org), or give CONDUCTOR_SERVER_URL',
+  python: `install Python ${OLDEST_PYTHON} or newer (https://www.python.org) with pip`,
 };
 
 export interface EnsureOptions {
@@ -145,6 +150,7 @@ const thisMachine: Machine = {
   },
   find: async (program) => {
     if (program === 'java') return (await findJava())?.path;
+    if (program === 'python') return await fitPython(onPath('python3'));
     return onPath(program === 'maven' ? 'mvn' : program);
   },
   has: (command) => onPath(command) !== undefined,

@@ -118,7 +118,12 @@ async function requireFreePorts(plan: Plan, ports: Ports): Promise<void> {
 }
 
 function titleOf(needed: readonly Program[]): string {
-  const words: Record<Program, string> = { 'redis-server': 'redis-server', java: 'Java 21+', maven: 'Maven' };
+  const words: Record<Program, string> = {
+    'redis-server': 'redis-server',
+    java: 'Java 21+',
+    maven: 'Maven',
+    python: 'Python',
+  };
   const names = needed.map((program) => words[program]);
   const last = names.pop();
   return `${names.length === 0 ? last : `${names.join(', ')} and ${last}`} found`;

@@ -13,6 +13,7 @@ interface MachineState {
 const BRINGS: Record<string, Program> = {
   'redis-server': 'redis-server',
   maven: 'maven',
+  'python3-pip': 'python',
   'openjdk-21-jre-headless': 'java',
   'openjdk-25-jre-headless': 'java',
 };
@@ -75,6 +76,14 @@ describe('ensurePrograms', () => {
     const { machine, ran } = machineWith({ packages });
     await ensurePrograms(['java'], { machine });
     expect(ran.at(-1)).toMatch(/ openjdk-21-jre-headless$/);
+  });
+
+  it('installs pip, and Python with it', async () => {
+    const { machine, ran } = machineWith({ packages: ['python3-pip'] });
+    const said: string[] = [];
+    await ensurePrograms(['python'], { machine, say: (line) => said.push(line) });
+    expect(ran.at(-1)).toBe('apt-get install -y -q --no-install-recommends python3-pip');
+    expect(said).toEqual(['Python 3.10 or newer with pip is missing: installing with apt-get']);
   });
 
   it('names the command where we are not root', async () => {
