@@ -11,6 +11,7 @@ export default defineConfig({
           include: ['test/contract/**/*.test.ts'],
           globalSetup: ['test/support/redis-for-all.ts'],
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {
