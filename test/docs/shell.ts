@@ -46,13 +46,21 @@ export async function copyRepository(): Promise<Repository> {
   return { folder, commands, remove: () => rm(parent, { recursive: true, force: true }) };
 }
 
+/** What does not end by itself. */
+type Role = 'worker' | 'admin' | 'simulator';
+
+function roleOf(command: string): Role {
+  if (/\bworker$/.test(command)) return 'worker';
+  return /\badmin$/.test(command) ? 'admin' : 'simulator';
+}
+
 export interface Shell {
   /** Runs a command to its end, with what the ones before it exported. */
   readonly run: (command: string) => Promise<{ code: number | null; output: string }>;
   /** Starts one that does not end by itself, and waits until it is ready. */
   readonly start: (command: string) => Promise<void>;
   readonly isWorkerRunning: () => boolean;
-  /** Stops what was started; answers the workers' exit codes. */
+  /** Stops what was started; answers the exit codes of our own: workers and admins. */
   readonly stop: () => Promise<(number | null)[]>;
   readonly variable: (name: string) => string | undefined;
 }
@@ -62,10 +70,15 @@ export async function openShell(
   { conductorUrl, simulatorUrl }: { readonly conductorUrl: string; readonly simulatorUrl: string },
 ): Promise<Shell> {
   const redis = await startRedis();
-  const [workerPort, simulatorPort] = [await freePort(), await freePort()];
+  const [workerPort, adminPort, simulatorPort] = [await freePort(), await freePort(), await freePort()];
   const scratch = mkdtempSync(join(tmpdir(), 'bedrock-cohere-shell-'));
   const variables = join(scratch, 'variables');
-  const started: { readonly process: RunningProcess; readonly isWorker: boolean }[] = [];
+  const started: { readonly process: RunningProcess; readonly role: Role }[] = [];
+  const readyUrls: Readonly<Record<Role, string>> = {
+    worker: `http://127.0.0.1:${workerPort}/readyz`,
+    admin: `http://127.0.0.1:${adminPort}/readyz`,
+    simulator: `http://127.0.0.1:${simulatorPort}/_control/health`,
+  };
   const tools = Object.fromEntries(TOOLS.map((name) => [name, process.env[name]]));
   const env = bareEnvironment({
     ...tools,
@@ -74,6 +87,7 @@ export async function openShell(
     REDIS_URL: redis.url,
     CONDUCTOR_SERVER_URL: conductorUrl,
     HTTP_PORT: String(workerPort),
+    ADMIN_PORT: String(adminPort),
   });
   writeFileSync(variables, '');
 
@@ -83,6 +97,7 @@ export async function openShell(
       .replaceAll('localhost:6379', new URL(redis.url).host)
       .replaceAll('localhost:8080', new URL(conductorUrl).host)
       .replaceAll('localhost:9464', `localhost:${workerPort}`)
+      .replaceAll('localhost:8090', `localhost:${adminPort}`)
       .replaceAll(/127\.0\.0\.1:8981/g, `127.0.0.1:${simulatorPort}`)
       .replaceAll('--port 8981', `--port ${simulatorPort}`);
 
@@ -97,7 +112,7 @@ export async function openShell(
       return { code, output: `${stdout}${stderr}` };
     },
     async start(command) {
-      const isWorker = /\bworker$/.test(command);
+      const role = roleOf(command);
       const child = await startProcess({
         name: command,
         command: 'bash',
@@ -106,23 +121,21 @@ export async function openShell(
         cwd: folder,
         logFile: join(scratch, `${started.length}.log`),
       });
-      started.push({ process: child, isWorker });
-      const url = isWorker
-        ? `http://127.0.0.1:${workerPort}/readyz`
-        : `http://127.0.0.1:${simulatorPort}/_control/health`;
-      await waitUntilReady(child, () => bodyOf(url), { timeoutMs: 30_000 }).catch((cause: Error) => {
+      started.push({ process: child, role });
+      await waitUntilReady(child, () => bodyOf(readyUrls[role]), { timeoutMs: 30_000 }).catch((cause: Error) => {
         throw new Error(`${cause.message}\n${child.tail()}`, { cause });
       });
     },
-    isWorkerRunning: () => started.some(({ process, isWorker }) => isWorker && process.exit() === undefined),
+    isWorkerRunning: () => started.some(({ process, role }) => role === 'worker' && process.exit() === undefined),
     async stop() {
       // npm hands no signal on to what it runs, so it goes to the whole group.
-      for (const { process: child, isWorker } of started) if (!isWorker) process.kill(-child.processId, 'SIGTERM');
+      for (const { process: child, role } of started)
+        if (role === 'simulator') process.kill(-child.processId, 'SIGTERM');
       const exits = await Promise.all(started.map(({ process }) => process.stop(40_000)));
-      const ofWorkers = exits.filter((_, index) => started[index]?.isWorker);
+      const ours = exits.filter((_, index) => started[index]?.role !== 'simulator');
       await redis.stop();
       await rm(scratch, { recursive: true, force: true });
-      return ofWorkers.map(({ code }) => code);
+      return ours.map(({ code }) => code);
     },
     variable: (name) => new RegExp(`^declare -x ${name}="(.*)"$`, 'm').exec(readFileSync(variables, 'utf8'))?.[1],
   };
