@@ -57,6 +57,7 @@ export const ERROR_CODES = {
     meaning: 'The access key is unknown, switched off, or its secret is another.',
   },
   TOO_MANY_REQUESTS: { retryable: true, meaning: 'Too many attempts to prove an access key, or too many that failed.' },
+  MODEL_BUSY: { retryable: true, meaning: 'The limits of a model left no place for a call for too long.' },
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not know.' },
   UNREACHABLE: { retryable: true, meaning: 'Redis, Conductor or AWS could not be reached by a command.' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;

@@ -52,12 +52,13 @@ export async function runAdmin(version: string): Promise<number> {
   const log = createLog(config.logLevel);
   const signal = firstSignal(() => process.exit(1));
   const redis = openConnection(config.redis, 'bedrock-cohere-admin', log);
+  const runtime = openConnection(config.redis, 'bedrock-cohere-admin-runtime', log, RUNTIME_CONNECTION);
   const ears = config.redis.cluster
     ? undefined
     : openRedis(config.redis, 'bedrock-cohere-admin-ears', log, { protocol: 2, autoResubscribe: false });
   let admin: Awaited<ReturnType<typeof startAdmin>>;
   try {
-    admin = await startAdmin({ config, log, redis, ears, version });
+    admin = await startAdmin({ config, log, redis, runtime, ears, variables: process.env, version });
   } catch (error) {
     throw portFault(error, config.admin.port, 'ADMIN_PORT');
   }

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { createDirectCaller } from '../calls/direct-caller.ts';
 import { createCatalogWriter } from '../catalog/changes/writer.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import type { Config } from '../config.ts';
@@ -8,13 +9,20 @@ import { keyHashOf } from '../identity/key-store.ts';
 import { createSecretVerifier } from '../identity/secret-verifier.ts';
 import { loadSigningKey } from '../identity/signing.ts';
 import { createTokenVerifier } from '../identity/token-verifier.ts';
+import { inTime } from '../in-time.ts';
 import type { Subject } from '../rbac/subject.ts';
 import { keyNames } from '../redis/keys.ts';
-import { buildServer } from './server.ts';
+import { createDenialRecorder } from '../telemetry/denials.ts';
+import { buildServer, STALE_AT_MOST_MS } from './server.ts';
+
+/** How long the last answers may take to go out at a stop, those of models apart. */
+const LAST_ANSWERS_MS = 2_000;
+/** How long the last denials may take to be written at a stop. */
+const LAST_WRITES_MS = 1_000;
 
 export interface RunningAdmin {
   readonly port: number;
-  /** Takes no new requests, answers those that it has, and closes its connections. */
+  /** Takes no new requests, answers those that it has, calls of models within DRAIN_TIMEOUT_MS, and closes its connections. */
   stop(): Promise<void>;
 }
 
@@ -23,8 +31,12 @@ export interface AdminConnections {
   readonly log: Logger;
   /** Not connected yet. */
   readonly redis: Redis | Cluster;
+  /** Writes what replicas share, of calls of models. Rejects at once while Redis is away. Not connected yet. */
+  readonly runtime: Redis | Cluster;
   /** Hears of changes: see `catalog/tracking.ts`. Undefined on a Cluster. */
   readonly ears: Redis | undefined;
+  /** For secrets written as `env:NAME`. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
   readonly version: string;
 }
 
@@ -32,7 +44,8 @@ export interface AdminConnections {
  * The admin API over Redis: stateless, any number of replicas. Waits until Redis answers, for the key that signs tokens is
  * there. Throws CONFIG_INVALID without ENCRYPTION_KEYS, or where they do not open that key.
  */
-export async function startAdmin({ config, log, redis, ears, version }: AdminConnections): Promise<RunningAdmin> {
+export async function startAdmin(connections: AdminConnections): Promise<RunningAdmin> {
+  const { config, log, redis, runtime, ears, variables, version } = connections;
   const names = keyNames(config.redis.prefix);
   const { keyring } = config.secrets;
   if (keyring.newest === undefined) {
@@ -48,6 +61,13 @@ export async function startAdmin({ config, log, redis, ears, version }: AdminCon
   const signingKey = await loadSigningKey({ redis, names, keyring });
   await catalog.refresh([names.hash('token-keys')]);
   const tokens = createTokenVerifier();
+  const denials = createDenialRecorder({ redis, stream: names.denials, log });
+  const calls = createDirectCaller({
+    ...{ redis: runtime, names, catalog, denials, log, label: config.workerLabel },
+    mayDecide: () => catalog.loaded() && (catalog.staleForMs() ?? 0) < STALE_AT_MOST_MS,
+    secrets: { variables, ...config.secrets },
+    meter: { callEnded: () => undefined, tokens: () => undefined },
+  });
 
   async function authenticate(token: string): Promise<Subject> {
     const answer = await tokens.verifyToken({ token, audience: 'api', world: catalog.current() });
@@ -69,7 +89,11 @@ export async function startAdmin({ config, log, redis, ears, version }: AdminCon
     authenticate,
     signingKey,
     secrets: createSecretVerifier({ hashOf: (keyId) => keyHashOf({ redis, names }, keyId) }),
+    calls,
   });
+  // No reason to end: it tries again, and says so.
+  runtime.connect().catch(() => undefined);
+  calls.start();
   await app.listen({ host: config.admin.host, port: config.admin.port });
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.admin.port;
@@ -77,10 +101,14 @@ export async function startAdmin({ config, log, redis, ears, version }: AdminCon
   return {
     port,
     async stop() {
-      await app.close();
+      const closed = app.close();
+      await calls.stop(config.tasks.drainTimeoutMs);
+      // What is open then are connections over which nobody asks: browsers and clients make them ahead of need.
+      await inTime(closed, LAST_ANSWERS_MS).catch(() => app.server.closeAllConnections());
+      await closed;
+      await inTime(denials.flush(), LAST_WRITES_MS).catch(() => undefined);
+      for (const connection of [ears, runtime, redis]) connection?.disconnect();
       await catalog.stop();
-      redis.disconnect();
-      ears?.disconnect();
     },
   };
 }

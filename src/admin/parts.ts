@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { DirectCaller } from '../calls/direct-caller.ts';
 import type { CatalogWriter } from '../catalog/changes/writer.ts';
 import type { LiveCatalog } from '../catalog/live-catalog.ts';
 import type { SecretVerifier } from '../identity/secret-verifier.ts';
@@ -23,4 +24,6 @@ export interface AdminParts {
   readonly authenticate: (token: string) => Promise<Subject>;
   readonly signingKey: SigningKey;
   readonly secrets: SecretVerifier;
+  /** Calls models for those who wait. */
+  readonly calls: Pick<DirectCaller, 'run'>;
 }

@@ -11,7 +11,7 @@ import type { AdminParts } from './parts.ts';
 import { routes } from './routes/index.ts';
 
 /** What is known of Redis may be so old, in milliseconds; then nothing is decided on it any more. */
-const STALE_AT_MOST_MS = 10_000;
+export const STALE_AT_MOST_MS = 10_000;
 
 export interface StatedRoute {
   readonly method: string;
@@ -66,10 +66,22 @@ export async function buildServer(parts: AdminParts): Promise<AdminServer> {
       anonymous: parts.anonymous,
     }),
   );
+  letConnectionsEnd(app);
   await describeApi(app, parts.version);
   await app.register(routes(parts));
   await app.ready();
   return { app, stated };
+}
+
+/** A connection whose request is answered while the server closes would else be kept open for the next one, and the server with it. */
+function letConnectionsEnd(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) void reply.header('connection', 'close');
+  });
 }
 
 function statedBy(route: RouteOptions): StatedRoute[] {

@@ -44,11 +44,14 @@ const AT_THE_DOOR: ReadonlySet<string> = new Set<ErrorCode>([
   'CREDENTIALS_FAILED',
 ]);
 
+/** Where calls are counted. */
+export type CallMeter = Pick<Metrics, 'callEnded' | 'tokens'>;
+
 export interface DispatchParts {
   readonly catalog: () => Snapshot;
   readonly mayDecide: () => boolean;
   readonly clients: Clients;
-  readonly metrics: Metrics;
+  readonly metrics: CallMeter;
 }
 
 /**
@@ -117,7 +120,7 @@ async function ask(
   client: BedrockClient,
   group: readonly [CallAttempt, ...CallAttempt[]],
   turn: Turn,
-  metrics: Metrics,
+  metrics: CallMeter,
 ): Promise<readonly Part<CallResult>[]> {
   if (!turn.holds()) {
     turn.settle(0);

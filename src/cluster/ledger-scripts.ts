@@ -20,29 +20,49 @@ local function parts(claim)
 end
 `;
 
+/** Since when this Redis knows of us, and which server it is: by these, places are not given away that it may have forgotten. */
+const SERVER = `
+local function epoch_of(key)
+  local epoch = redis.call('GET', key)
+  if not epoch then
+    -- With microseconds: one that is emptied as soon as it was made must not look the same.
+    epoch = now .. string.format('.%03d', time[2] % 1000)
+    redis.call('SET', key, epoch)
+  end
+  return epoch
+end
+local function run_of_server(key)
+  local info = redis.pcall('INFO', 'server')
+  local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+  local kept = redis.pcall('GET', key)
+  local known = type(kept) == 'string' and string.match(kept, '^(%x+) %d+$')
+  -- What the one before acknowledged last may be missing here.
+  if run ~= '' and known ~= run then redis.call('SET', key, run .. ' ' .. (known and now or 0)) end
+  return run
+end
+`;
+
 /**
  * KEYS workers, epoch, primary. ARGV incarnation, the epoch it knows ('' at first).
  * Says that an incarnation lives. Answers [epoch, 1 or 0, run id of the server, workers with their scores …]; 0: it was
  * declared dead, and must not come back under this name. Scores change while their worker lives: that, and no clock, tells
  * others that it does, so that a failover to a server with another time kills nobody.
  */
-export const BEAT = script(`${NOW}
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then
-  -- With microseconds: one that is emptied as soon as it was made must not look the same.
-  epoch = now .. string.format('.%03d', time[2] % 1000)
-  redis.call('SET', KEYS[2], epoch)
-end
+export const BEAT = script(`${NOW}${SERVER}
+local epoch = epoch_of(KEYS[2])
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if epoch == ARGV[2] and (not score or tonumber(score) == 0) then return {epoch, 0, '', {}} end
 redis.call('ZADD', KEYS[1], now, ARGV[1])
-local info = redis.pcall('INFO', 'server')
-local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
-local kept = redis.pcall('GET', KEYS[3])
-local known = type(kept) == 'string' and string.match(kept, '^(%x+) %d+$')
--- What the one before acknowledged last may be missing here.
-if run ~= '' and known ~= run then redis.call('SET', KEYS[3], run .. ' ' .. (known and now or 0)) end
-return {epoch, 1, run, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
+return {epoch, 1, run_of_server(KEYS[3]), redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
+`);
+
+/**
+ * KEYS workers, epoch, primary. The same for one that is no worker: it looks after what leases are judged by, and counts.
+ * Answers [epoch, run id of the server, workers that live].
+ */
+export const LOOK = script(`${NOW}${SERVER}
+local epoch = epoch_of(KEYS[2])
+return {epoch, run_of_server(KEYS[3]), redis.call('ZCOUNT', KEYS[1], '(0', '+inf')}
 `);
 
 /** `first latest`: when an incarnation was first suspected, and when last. One moment alone is both. */

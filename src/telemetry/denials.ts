@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
 
-/** One refusal, or in `audit` mode one task that would have been refused. */
+/** One refusal, or in `audit` mode one task that would have been refused. The last three are empty for a call that is no task's. */
 export interface Denial {
   readonly subject: string;
   /** Which source named the subject; '' where none could. */
@@ -22,6 +22,8 @@ export interface DenialRecorder {
   flush(): Promise<void>;
 }
 
+const WORDS = { audit: 'A task would be denied', enforce: 'A task is denied', call: 'A call is denied' } as const;
+
 /** The stream keeps about this many. */
 const KEPT = 10_000;
 /** Beyond this many unwritten ones, further ones are only logged. */
@@ -39,7 +41,7 @@ export function createDenialRecorder({
   const pending = new Set<Promise<unknown>>();
   return {
     record(denial) {
-      log.info({ ...denial }, denial.mode === 'audit' ? 'A task would be denied' : 'A task is denied');
+      log.info({ ...denial }, WORDS[denial.taskId === '' ? 'call' : denial.mode]);
       if (pending.size >= PENDING_AT_MOST) return;
       const fields = Object.entries({ time: new Date().toISOString(), ...denial }).flat();
       const written = redis

@@ -29,12 +29,20 @@ const WORDS: Readonly<Record<number, string>> = {
   413: 'The body is larger than 1 MiB.',
   415: 'The body is of another kind than the route takes.',
   421: 'This host name is not served: see ADMIN_ALLOWED_HOSTS.',
-  429: 'Too many attempts; `Retry-After` tells how many seconds to wait.',
+  429: 'Too many attempts, or a busy model; `Retry-After` tells how many seconds to wait.',
+  502: 'AWS did not do what it was asked to, or the model failed.',
   503: 'Redis does not answer, or what is known of it may be out of date.',
+  504: 'The model took longer than its `timeoutMs`.',
 };
 
+/** An answer that is not JSON. */
+export interface OtherContent {
+  readonly description: string;
+  readonly content: Readonly<Record<string, { readonly schema: z.ZodType }>>;
+}
+
 /** The answers of a route: its own, and every error that it can end in. */
-export function answers<T extends Record<number, z.ZodType>>(
+export function answers<T extends Record<number, z.ZodType | OtherContent>>(
   own: T,
   errors: readonly number[] = [],
 ): T & Record<number, z.ZodType> {

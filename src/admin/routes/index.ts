@@ -8,6 +8,7 @@ import { healthRoutes } from './health.ts';
 import { integrationListRoutes } from './integration-lists.ts';
 import { integrationRoutes } from './integrations.ts';
 import { modelRoutes } from './models.ts';
+import { promptTestRoutes } from './prompt-test.ts';
 import { promptRoutes } from './prompts.ts';
 import { roleRoutes } from './roles.ts';
 import { tagRoutes } from './tags.ts';
@@ -21,6 +22,7 @@ const RESOURCES = [
   integrationListRoutes,
   modelRoutes,
   promptRoutes,
+  promptTestRoutes,
   tagRoutes,
   tokenLimitRoutes,
   authorizationRoutes,

@@ -61,7 +61,7 @@ export interface LaneUse<W, R> {
   readonly batch: BatchTerms | undefined;
   /** Tokens that the call may take, for the lane's limit of tokens. */
   readonly estimatedTokens: number;
-  /** How long throttling may put the task off, in milliseconds since Bedrock's first 429. */
+  /** How long throttling may put the task off, in milliseconds since Bedrock's first 429; 0: not at all. */
   readonly deferAtMostMs: number;
   /** Aborted while the use still waits: it leaves the line and rejects with the signal's reason. */
   readonly waiting: AbortSignal;

@@ -151,7 +151,7 @@ export function createLane(name: string, surroundings: LaneSurroundings): Lane {
       entry.firstThrottledAt ??= performance.now();
       // An earlier run of it, elsewhere perhaps, has its time by Redis' clock, which is near enough to ours for seconds.
       const byTicketMs = Date.now() - (task.ticket?.firstThrottledAt ?? Number.POSITIVE_INFINITY);
-      if (Math.max(byTicketMs, performance.now() - entry.firstThrottledAt) > deferAtMostMs)
+      if (Math.max(byTicketMs, performance.now() - entry.firstThrottledAt) >= deferAtMostMs)
         return entry.reject(throttledBy);
     }
     // A listener that is added after the end never hears of it.

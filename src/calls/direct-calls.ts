@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import type { Snapshot } from '../catalog/snapshot.ts';
+import { ServiceError } from '../errors.ts';
+import type { LaneTask } from '../integrations/lanes/lane-use.ts';
+import type { SubjectAnswer } from '../rbac/task-subject.ts';
+import { type CallParts, prepareCall, takeTurn } from './call.ts';
+import { createPatience } from './patience.ts';
+import type { CallKind, CallResult } from './plan.ts';
+import { stopping } from './stopping.ts';
+import { readNames, type TaskInput } from './task-inputs.ts';
+import { Undecided } from './undecided.ts';
+
+/** One call of a model by somebody who waits for it, outside of Conductor. */
+export interface DirectCall {
+  readonly kind: CallKind;
+  /** As the inputs of a task of this kind. */
+  readonly input: TaskInput;
+  /** Whom it runs for by the records of one moment: asked at the start, and again when it is sent. */
+  readonly subject: (snapshot: Snapshot) => SubjectAnswer;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Direct calls are decided, admitted, sent and counted as tasks are. What differs: nothing can be put off, so that a call stands in
+ * line for 30 s at most, and Bedrock's throttling is told at once.
+ */
+export interface DirectCalls {
+  /**
+   * Rejects with the ServiceError that ends the call: all that a task can fail with, MODEL_BUSY where no place of the model's
+   * limits came free, and UNREACHABLE where nothing can be decided or the process stops. Both, and THROTTLED, say when to try again.
+   */
+  run(call: DirectCall): Promise<CallResult>;
+  /** Ends what stands in line; what runs has so long to end by itself, in milliseconds. */
+  stop(drainMs: number): Promise<void>;
+}
+
+export interface DirectCallsParts extends CallParts {
+  /** How long a call may stand in line, in milliseconds. Default 30,000. */
+  readonly waitAtMostMs?: number;
+  /** Calls at once, waiting ones included: each is somebody's open request. Default 64. */
+  readonly atOnce?: number;
+}
+
+const BUSY_RETRY_SECONDS = 10;
+const THROTTLED_RETRY_SECONDS = 2;
+const AWAY_RETRY_SECONDS = 1;
+
+const NO_TASK = { workflowId: '', workflowType: '', taskId: '' } as const;
+
+export function createDirectCalls({ waitAtMostMs = 30_000, atOnce = 64, ...parts }: DirectCallsParts): DirectCalls {
+  const underWay = new Set<Promise<unknown>>();
+  const [waitingEnds, runningEnds] = [new AbortController(), new AbortController()];
+
+  async function make({ kind, input, subject, signal }: DirectCall): Promise<CallResult> {
+    const names = readNames(input);
+    const patience = createPatience(waitAtMostMs, () => busy(`${names.integration}:${names.model}`, waitAtMostMs));
+    try {
+      const waiting = AbortSignal.any([signal, patience.signal, waitingEnds.signal]);
+      const running = AbortSignal.any([signal, runningEnds.signal]);
+      const attempt = prepareCall({ kind, input, names, subject, origin: NO_TASK, waiting, running }, parts);
+      const terms = { task: inLane(), deferAtMostMs: 0, around: patience.pausedFor };
+      return await takeTurn(attempt, terms, parts);
+    } catch (error) {
+      throw explained(error);
+    } finally {
+      patience.end();
+    }
+  }
+
+  return {
+    async run(call) {
+      waitingEnds.signal.throwIfAborted();
+      if (underWay.size >= atOnce) {
+        throw new ServiceError('MODEL_BUSY', `${atOnce} calls are under way here already: try again later`, {
+          retryAfterSeconds: BUSY_RETRY_SECONDS,
+        });
+      }
+      const made = make(call);
+      underWay.add(made);
+      try {
+        return await made;
+      } finally {
+        underWay.delete(made);
+      }
+    },
+    async stop(drainMs) {
+      waitingEnds.abort(stopping());
+      const timer = setTimeout(() => runningEnds.abort(stopping()), drainMs);
+      await Promise.allSettled(underWay);
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** One that cannot be given back to Conductor: it waits in its lane, for as long as `waiting` lets it. */
+function inLane(): LaneTask {
+  return {
+    ...{ taskId: `direct-${randomUUID()}`, workflowInstanceId: '', pollCount: 0, order: Date.now() },
+    ...{ responseTimeoutMs: 0, sleepAtMostMs: undefined, ticket: undefined },
+  };
+}
+
+function busy(model: string, waitedMs: number): ServiceError {
+  return new ServiceError(
+    'MODEL_BUSY',
+    `${model}: for ${Math.round(waitedMs / 1_000)} s no place came free under the limits of this model; try again later`,
+    { retryAfterSeconds: BUSY_RETRY_SECONDS },
+  );
+}
+
+/** In words for somebody who waits, with when it is worth trying again. */
+function explained(error: unknown): unknown {
+  if (error instanceof Undecided) {
+    return new ServiceError('UNREACHABLE', 'Redis does not answer: what is known of it may be out of date', {
+      retryAfterSeconds: AWAY_RETRY_SECONDS,
+    });
+  }
+  if (!(error instanceof ServiceError) || error.code !== 'THROTTLED') return error;
+  return new ServiceError('THROTTLED', error.message, { cause: error, retryAfterSeconds: THROTTLED_RETRY_SECONDS });
+}
