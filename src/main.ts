@@ -1,15 +1,16 @@
-/** The composition root: the one place that reads `process.env`, hears signals and opens connections. */
+/**
+ * The composition root: the one place that reads `process.env`, hears signals and opens connections. AWS's SDK and
+ * Conductor's take long to load: they come with what needs them.
+ */
 import type { Cluster, Redis } from 'ioredis';
 import { startAdmin } from './admin/admin.ts';
 import { loadSnapshot } from './catalog/load.ts';
 import { readManifestFiles, runApply, wantedFrom } from './commands/apply.ts';
 import { runBootstrap } from './commands/bootstrap.ts';
 import { type CanQuestion, runCan } from './commands/can.ts';
-import { checkConductor } from './commands/check/conductor.ts';
 import type { Finding } from './commands/check/finding.ts';
 import { longestWait } from './commands/check/longest-wait.ts';
 import { checkRecords } from './commands/check/records.ts';
-import { checkCredentials, checkRedis } from './commands/check/surroundings.ts';
 import { reportFindings } from './commands/check.ts';
 import type { Terminal } from './commands/terminal.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -19,8 +20,7 @@ import { openCluster, openConnection, openRedis, RUNTIME_CONNECTION } from './re
 import { keyNames } from './redis/keys.ts';
 import { parseRedisUrl } from './redis/url.ts';
 import { createLog } from './telemetry/log.ts';
-import { createConductorSession } from './workers/conductor/session.ts';
-import { startWorker } from './workers/worker.ts';
+import type { Worker } from './workers/worker.ts';
 
 /** The role `worker`: runs until SIGTERM or SIGINT, then drains. Resolves to the exit code. */
 export async function runWorker(): Promise<number> {
@@ -36,8 +36,9 @@ export async function runWorker(): Promise<number> {
   const ears = config.redis.cluster
     ? undefined
     : openRedis(config.redis, 'bedrock-cohere-ears', log, { protocol: 2, autoResubscribe: false });
-  let worker: Awaited<ReturnType<typeof startWorker>>;
+  let worker: Worker;
   try {
+    const { startWorker } = await import('./workers/worker.ts');
     worker = await startWorker({ config, log, redis, runtime, ears, variables: process.env });
   } catch (error) {
     throw portFault(error, config.httpPort, 'HTTP_PORT');
@@ -101,6 +102,11 @@ export async function runCheckCommand({
   offline: boolean;
   terminal: Terminal;
 }): Promise<number> {
+  const [{ checkConductor }, { checkCredentials, checkRedis }, { createConductorSession }] = await Promise.all([
+    import('./commands/check/conductor.ts'),
+    import('./commands/check/surroundings.ts'),
+    import('./workers/conductor/session.ts'),
+  ]);
   return await withRedis(async (redis, config) => {
     const names = keyNames(config.redis.prefix);
     const snapshot = await loadSnapshot(redis, names);
