@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { bareEnvironment } from '../../devservers/cli-from-source.ts';
 import { pythonPackages } from '../../devservers/python-packages.ts';
+import { INTEGRATION_CREDENTIALS } from '../../simulator/known.ts';
 import { type RunningAdmin, startAdminServer, tokenFor } from '../support/admin.ts';
 import { started } from '../support/progress.ts';
+import { controlSimulator } from '../support/simulator-control.ts';
 import { runToEnd } from './support/run.ts';
 
 const here = (name: string) => fileURLToPath(new URL(`python/${name}`, import.meta.url));
@@ -21,7 +23,9 @@ let answered: any;
 
 beforeAll(async () => {
   const { python, folder } = await started("Orkes' Python SDK", (say) => pythonPackages(here('requirements.txt'), say));
-  server = await startAdminServer(inject('redisUrl'));
+  const simulatorUrl = inject('simulatorUrl');
+  await controlSimulator(simulatorUrl, 'reset');
+  server = await startAdminServer(inject('redisUrl'), { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulatorUrl });
   const expired = await tokenFor(server.client(), server.adminKey, { expiresInSeconds: 1 });
   await sleep(2_100);
   const { code, stdout, stderr } = await runToEnd(
@@ -34,6 +38,8 @@ beforeAll(async () => {
       CONDUCTOR_AUTH_KEY: server.adminKey.id,
       CONDUCTOR_AUTH_SECRET: server.adminKey.secret,
       EXPIRED_TOKEN: expired,
+      ACCESS_KEY: INTEGRATION_CREDENTIALS.accessKeyId,
+      ACCESS_SECRET: INTEGRATION_CREDENTIALS.secretAccessKey,
     }),
     60_000,
   );
@@ -52,7 +58,12 @@ describe('OrkesIntegrationClient', () => {
       ['by-conductor', { connectionType: 'CONDUCTOR_ROLE', region: 'us-east-1' }],
       [
         'by-key',
-        { connectionType: 'ACCESS_KEY', region: 'us-east-1', user: 'AKIAIOSFODNN7EXAMPLE', api_key: '********' },
+        {
+          connectionType: 'ACCESS_KEY',
+          region: 'us-east-1',
+          user: INTEGRATION_CREDENTIALS.accessKeyId,
+          api_key: '********',
+        },
       ],
       [
         'by-role',
@@ -118,11 +129,12 @@ describe('OrkesPromptClient', () => {
     expect(latest).toMatchObject({ template: '${text}', description: 'Shortest', version: 3 });
   });
 
-  it('lists prompts, links them to models, tags and deletes them', () => {
-    const { names, unknown, ofModel, tags, left } = answered.prompts;
+  it('lists prompts, links them to models, tags, tries and deletes them', () => {
+    const { names, unknown, ofModel, tags, tried, left } = answered.prompts;
     expect([names, left]).toEqual([['plain', 'summarize'], ['summarize']]);
     expect(unknown).toBeNull();
     expect(ofModel).toEqual(['summarize']);
+    expect(tried).toMatch(/^Simulated answer to: "Say Zwiebelfisch"/);
     expect(tags).toEqual([tag('team', 'risk')]);
   });
 });
@@ -210,7 +222,7 @@ it('calls every method of these clients that has something to call', () => {
       'get_token_usage_for_integration',
       'get_token_usage_for_integration_provider',
     ],
-    prompts: ['test_prompt'],
+    prompts: [],
     // Gateways are not ours.
     authorization: [
       'create_gateway_auth_config',

@@ -1,18 +1,21 @@
 /** What the clients of Orkes' JavaScript SDK for integrations and prompts do, against a running `admin`. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { INTEGRATION_CREDENTIALS } from '../../../simulator/known.ts';
 import { type RunningAdmin, startAdminServer } from '../../support/admin.ts';
+import { controlSimulator } from '../../support/simulator-control.ts';
 import { connectOrkesSdk, type OrkesSdk } from '../support/orkes-sdk.ts';
 
 const EMBED = 'cohere.embed-v4:0';
 const CHAT = 'amazon.nova-lite-v1:0';
-/** Calls that nothing answers yet. */
-const NOT_SERVED = ['testPrompt'];
+const USER = INTEGRATION_CREDENTIALS.accessKeyId;
 
 let server: RunningAdmin;
 let sdk: OrkesSdk;
 
 beforeAll(async () => {
-  server = await startAdminServer(inject('redisUrl'));
+  const simulatorUrl = inject('simulatorUrl');
+  await controlSimulator(simulatorUrl, 'reset');
+  server = await startAdminServer(inject('redisUrl'), { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulatorUrl });
   sdk = await connectOrkesSdk(server);
 });
 
@@ -44,15 +47,12 @@ describe('IntegrationClient', () => {
     );
     await integrations.saveIntegrationProvider(
       'by-key',
-      integration({ connectionType: 'ACCESS_KEY', user: 'AKIAIOSFODNN7EXAMPLE', api_key: 'the-secret' }),
+      integration({ connectionType: 'ACCESS_KEY', user: USER, api_key: INTEGRATION_CREDENTIALS.secretAccessKey }),
     );
     const all = await integrations.getIntegrationProviders();
     expect(all.map(({ name, configuration }) => [name, configuration])).toEqual([
       ['by-conductor', { connectionType: 'CONDUCTOR_ROLE', region: 'us-east-1' }],
-      [
-        'by-key',
-        { connectionType: 'ACCESS_KEY', region: 'us-east-1', user: 'AKIAIOSFODNN7EXAMPLE', api_key: '********' },
-      ],
+      ['by-key', { connectionType: 'ACCESS_KEY', region: 'us-east-1', user: USER, api_key: '********' }],
       [
         'by-role',
         {
@@ -83,7 +83,7 @@ describe('IntegrationClient', () => {
     expect(await integrations.getIntegrationProvider('by-key')).toMatchObject({
       description: 'Changed',
       enabled: false,
-      configuration: { api_key: '********', user: 'AKIAIOSFODNN7EXAMPLE' },
+      configuration: { api_key: '********', user: USER },
     });
     await integrations.saveIntegrationProvider('by-key', { ...read, enabled: true });
   });
@@ -214,6 +214,22 @@ describe('PromptClient', () => {
     expect(linked).toMatchObject([{ name: 'summarize', integrations: [`by-key:${CHAT}`, `by-key:${EMBED}`] }]);
   });
 
+  it('tries a template on a model', async () => {
+    const { integrations, prompts } = sdk;
+    const request = {
+      llmProvider: 'by-key',
+      model: CHAT,
+      prompt: 'Say ${word}',
+      promptVariables: { word: 'Zwiebelfisch' },
+      temperature: 0.1,
+      topP: 0.9,
+      stopWords: ['nothing'],
+    };
+    await expect(prompts.testPrompt(request)).rejects.toThrow(/switched off/);
+    await integrations.saveIntegrationApi('by-key', CHAT, { description: 'Text', enabled: true, configuration: {} });
+    expect(await prompts.testPrompt(request)).toMatch(/^Simulated answer to: "Say Zwiebelfisch"/);
+  });
+
   it('adds tags and takes them off', async () => {
     const { prompts } = sdk;
     const [one, other] = [
@@ -240,5 +256,5 @@ describe('deleting', () => {
 });
 
 it('calls every method of these clients', () => {
-  expect(sdk.notCalled(sdk.integrations, sdk.prompts)).toEqual(NOT_SERVED);
+  expect(sdk.notCalled(sdk.integrations, sdk.prompts)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 """What Orkes' Python SDK, unmodified, does with a running admin; prints one JSON value of everything it was answered.
 
-CONDUCTOR_SERVER_URL, CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET are the SDK's own; EXPIRED_TOKEN is a token whose time is over.
+CONDUCTOR_SERVER_URL, CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET are the SDK's own; EXPIRED_TOKEN is a token whose
+time is over, ACCESS_KEY and ACCESS_SECRET a key pair of AWS that may call Bedrock.
 """
 
 import json
@@ -80,7 +81,8 @@ def run_integrations():
         integration(connectionType="EXTERNAL_ROLE", roleArn=role, externalId="the-external-id", awsAccountId="123456789012"),
     )
     integrations.save_integration(
-        "by-key", integration(connectionType="ACCESS_KEY", user="AKIAIOSFODNN7EXAMPLE", api_key="the-secret")
+        "by-key",
+        integration(connectionType="ACCESS_KEY", user=os.environ["ACCESS_KEY"], api_key=os.environ["ACCESS_SECRET"]),
     )
     # What was read comes back in a write, audit fields and mask included.
     integrations.save_integration("by-key", integrations.get_integration("by-key"))
@@ -133,6 +135,8 @@ def run_prompts():
         "ofModel": [prompt.name for prompt in integrations.get_prompts_with_integration("by-key", CHAT)],
         "tags": plain(prompts.get_tags_for_prompt_template("summarize")),
     }
+    integrations.save_integration_api("by-key", CHAT, IntegrationApiUpdate(enabled=True))
+    answers["tried"] = prompts.test_prompt("Say ${word}", {"word": "Zwiebelfisch"}, "by-key", CHAT, stop_words=["nothing"])
     prompts.delete_prompt("plain")
     return {**answers, "left": [prompt.name for prompt in prompts.get_prompts()]}
 
