@@ -13,6 +13,7 @@ import { inTime } from '../in-time.ts';
 import type { Subject } from '../rbac/subject.ts';
 import { keyNames } from '../redis/keys.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
+import { createUsageReader } from '../telemetry/usage-reader.ts';
 import { buildServer, STALE_AT_MOST_MS } from './server.ts';
 
 /** How long the last answers may take to go out at a stop, those of models apart. */
@@ -66,7 +67,6 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
     ...{ redis: runtime, names, catalog, denials, log, label: config.workerLabel },
     mayDecide: () => catalog.loaded() && (catalog.staleForMs() ?? 0) < STALE_AT_MOST_MS,
     secrets: { variables, ...config.secrets },
-    meter: { callEnded: () => undefined, tokens: () => undefined },
   });
 
   async function authenticate(token: string): Promise<Subject> {
@@ -90,6 +90,7 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
     signingKey,
     secrets: createSecretVerifier({ hashOf: (keyId) => keyHashOf({ redis, names }, keyId) }),
     calls,
+    usage: createUsageReader({ redis, keys: names.usage }),
   });
   // No reason to end: it tries again, and says so.
   runtime.connect().catch(() => undefined);

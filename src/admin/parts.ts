@@ -8,6 +8,7 @@ import type { SigningKey } from '../identity/signing.ts';
 import type { Subject } from '../rbac/subject.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { Keyring } from '../secrets/keyring.ts';
+import type { UsageReader } from '../telemetry/usage-reader.ts';
 
 /** What routes are made of. */
 export interface AdminParts {
@@ -26,4 +27,5 @@ export interface AdminParts {
   readonly secrets: SecretVerifier;
   /** Calls models for those who wait. */
   readonly calls: Pick<DirectCaller, 'run'>;
+  readonly usage: UsageReader;
 }

@@ -7,6 +7,7 @@ import type { IntegrationConfiguration } from '../integrations/integration.ts';
 import type { Part, Turn } from '../integrations/lanes/lane-use.ts';
 import { type ResolvedModel, withLife } from '../integrations/resolve.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { UsageRecorder } from '../telemetry/usage.ts';
 import type { CallFault, CallPlan, CallResult } from './plan.ts';
 
 /** What was decided about a task, by the records of one moment. */
@@ -16,6 +17,8 @@ export interface Prepared {
   readonly plan: CallPlan;
   /** The lane of its model. */
   readonly lane: string;
+  /** For whom, as grants write it; '' where nobody was asked for. */
+  readonly subject: string;
 }
 
 /** One task on its way through a lane. */
@@ -52,6 +55,7 @@ export interface DispatchParts {
   readonly mayDecide: () => boolean;
   readonly clients: Clients;
   readonly metrics: CallMeter;
+  readonly usage: Pick<UsageRecorder, 'record'>;
 }
 
 /**
@@ -86,7 +90,7 @@ export async function dispatch(
     const refusals = attempts.map((attempt) => decideAgain(attempt, parts, configuration));
     const [first, ...more] = attempts.filter((_, index) => refusals[index] === undefined);
     if (first === undefined) turn.settle(0);
-    const answers = first === undefined ? [] : await ask(client, [first, ...more], turn, parts.metrics);
+    const answers = first === undefined ? [] : await ask(client, [first, ...more], turn, parts);
     const rest = answers.values();
     return refusals.map((refusal) => refusal ?? rest.next().value ?? { kind: 'again' });
   });
@@ -120,7 +124,7 @@ async function ask(
   client: BedrockClient,
   group: readonly [CallAttempt, ...CallAttempt[]],
   turn: Turn,
-  metrics: CallMeter,
+  { metrics, usage }: Pick<DispatchParts, 'metrics' | 'usage'>,
 ): Promise<readonly Part<CallResult>[]> {
   if (!turn.holds()) {
     turn.settle(0);
@@ -145,6 +149,9 @@ async function ask(
     const results = shared === undefined ? [plan.finish(answer)] : shared.split(answer, texts);
     const { prompt, completion } = totalOf(results);
     metrics.tokens(place, prompt, completion);
+    for (const [index, { tokens }] of results.entries()) {
+      usage.record({ ...place, subject: group[index]?.prepared.subject ?? '', tokens });
+    }
     // Where Bedrock counted nothing, what was estimated stands.
     if (prompt !== undefined || completion !== undefined) turn.settle((prompt ?? 0) + (completion ?? 0));
     return results.map((value) =>

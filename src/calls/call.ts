@@ -2,6 +2,7 @@ import type { Snapshot } from '../catalog/snapshot.ts';
 import type { LaneTask } from '../integrations/lanes/lane-use.ts';
 import type { Lanes } from '../integrations/lanes/lanes.ts';
 import { laneOf } from '../integrations/resolve.ts';
+import { subjectId } from '../rbac/subject.ts';
 import type { SubjectAnswer } from '../rbac/task-subject.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
 import { BelongsElsewhere, type CallAttempt, type DispatchParts, dispatch, type Prepared } from './attempt.ts';
@@ -48,7 +49,8 @@ export function prepareCall(call: ModelCall, parts: CallParts): CallAttempt {
     const model = findModel(snapshot, permission, names);
     const lane = laneOf(names.integration, names.model, model.record);
     try {
-      return { snapshot, model, lane, plan: kind.plan({ input, model, snapshot, permission }) };
+      const holder = subject?.kind === 'known' ? subjectId(subject.subject) : '';
+      return { snapshot, model, lane, subject: holder, plan: kind.plan({ input, model, snapshot, permission }) };
     } catch (error) {
       const { defaults } = model.record.configuration;
       throw blameDefaults(error, input, defaults, `${names.integration}:${names.model}`);

@@ -4,12 +4,14 @@ import type { Logger } from 'pino';
 import type { LiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createOnlooker } from '../cluster/onlooker.ts';
+import { messageOf } from '../errors.ts';
+import { inTime } from '../in-time.ts';
 import type { Clients } from '../integrations/clients.ts';
 import { createLanes } from '../integrations/lanes/lanes.ts';
 import type { SecretSources } from '../integrations/secrets/open-secret.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
-import type { CallMeter } from './attempt.ts';
+import { createUsageRecorder } from '../telemetry/usage.ts';
 import type { DirectCall, DirectCalls } from './direct-calls.ts';
 import { createLaneLimits } from './lane-limits.ts';
 import type { CallResult } from './plan.ts';
@@ -24,7 +26,6 @@ export interface DirectCallerParts {
   readonly mayDecide: () => boolean;
   readonly secrets: SecretSources;
   readonly denials: DenialRecorder;
-  readonly meter: CallMeter;
   /** Begins its name in leases; a random part follows. */
   readonly label: string;
   readonly log: Logger;
@@ -39,6 +40,9 @@ export interface DirectCaller {
   start(): void;
   stop(drainMs: number): Promise<void>;
 }
+
+/** How long the last counts may take to be written at a stop. */
+const LAST_WRITES_MS = 1_000;
 
 const NOBODY: ReadonlyMap<string, number> = new Map();
 
@@ -64,6 +68,7 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
     tasksHeld: () => 0,
     wake: () => undefined,
   });
+  const usage = createUsageRecorder({ redis, keys: names.usage, instance, log });
   let stopped = false;
   let opened: Promise<{ readonly calls: DirectCalls; readonly clients: Clients }> | undefined;
 
@@ -76,7 +81,9 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
     const clients = createClients({ secrets: parts.secrets, log });
     catalog.onChange((snapshot) => clients.keepOnly(new Set(snapshot.names('integrations'))));
     const calls = createDirectCalls({
-      ...{ catalog: () => catalog.current(), mayDecide: parts.mayDecide, clients, metrics: parts.meter, lanes },
+      ...{ catalog: () => catalog.current(), mayDecide: parts.mayDecide, clients, usage, lanes },
+      // What `/metrics` shows is workers' alone; an admin has none.
+      metrics: { callEnded: () => undefined, tokens: () => undefined },
       // Whatever RBAC_MODE says of tasks: only enforced rights make an API safe to leave open.
       ...{ mode: 'enforce' as const, denials: parts.denials },
       ...(parts.waitAtMostMs === undefined ? {} : { waitAtMostMs: parts.waitAtMostMs }),
@@ -94,12 +101,17 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
       onlooker.start();
       store.start();
       lanes.start();
+      usage.start();
     },
     async stop(drainMs) {
       stopped = true;
       const { calls, clients } = (await opened) ?? {};
       await calls?.stop(drainMs);
       lanes.stop();
+      usage.stop();
+      await inTime(usage.flush(), LAST_WRITES_MS).catch((error: unknown) =>
+        log.warn({ reason: messageOf(error) }, 'The last usage was not written'),
+      );
       await onlooker.stop();
       await store.stop();
       await clients?.close();

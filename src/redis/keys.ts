@@ -44,7 +44,18 @@ export interface KeyNames {
   readonly waiting: string;
   /** The one workflow instance that a token made for a single one is for, by the token's `jti`. */
   tokenPin(jti: string): string;
+  readonly usage: UsageKeys;
   readonly admin: AdminKeys;
+}
+
+/** What models were used, by day (`2026-11-26`, UTC): see `src/telemetry/usage.ts`. */
+export interface UsageKeys {
+  /** Hash: `[integration, model, kind]` → count. */
+  totals(day: string): string;
+  /** Hash: `[subject, integration, model, kind]` → count. */
+  subjects(day: string): string;
+  /** That this batch of counts was written, for ten minutes. */
+  written(batch: string): string;
 }
 
 /** What only commands and the API read: a worker's Redis user has no right to them. */
@@ -120,6 +131,11 @@ export function keyNames(prefix: string): KeyNames {
     lane: (lane) => laneKeys(`${prefix}run:lane:${lane}:`),
     waiting: `${prefix}run:waiting`,
     tokenPin: (jti) => `${prefix}run:token:${jti}`,
+    usage: {
+      totals: (day) => `${prefix}run:usage:${day}`,
+      subjects: (day) => `${prefix}run:usage:${day}:subjects`,
+      written: (batch) => `${prefix}run:usage-written:${batch}`,
+    },
     admin: {
       signing: `${prefix}admin:signing`,
       keyHashes: `${prefix}admin:key-hashes`,

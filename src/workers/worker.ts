@@ -11,12 +11,14 @@ import { createLedgerStore } from '../cluster/ledger-store.ts';
 import { createTokenPins } from '../cluster/token-pins.ts';
 import type { Config, TaskType } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { inTime } from '../in-time.ts';
 import { createClients } from '../integrations/clients.ts';
 import { createLanes } from '../integrations/lanes/lanes.ts';
 import { warnUnlessNoEviction } from '../redis/eviction.ts';
 import { keyNames } from '../redis/keys.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { createUsageRecorder } from '../telemetry/usage.ts';
 import { createConductor } from './conductor/conductor.ts';
 import { createFoundTaskNames } from './conductor/found-task-names.ts';
 import { createConductorSession } from './conductor/session.ts';
@@ -66,7 +68,7 @@ const KINDS: Readonly<Record<TaskType, CallKind>> = {
 /** After this long without Redis, no tasks are taken rather than decided on grants that may be gone. */
 const STALE_AFTER_MS = 10_000;
 const READINESS_CHECK_MS = 50;
-/** How long the last denials may take to be written at a stop. */
+/** How long the last denials and counts may take to be written at a stop. */
 const LAST_WRITES_MS = 1_000;
 
 /**
@@ -115,6 +117,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     outcomesWaiting: () => loop.outcomesWaiting(),
     workers: () => ledger.workers,
   });
+  const usage = createUsageRecorder({ redis: runtime, keys: names.usage, instance: id, log });
   const subjects = createSubjectFinder({
     sources: config.access.sources,
     tokens: createTokenSource({ catalog: catalog.current, pins: createTokenPins({ redis: runtime, names }) }),
@@ -130,6 +133,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     lanes,
     clients,
     metrics,
+    usage,
     log,
   };
 
@@ -216,6 +220,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   runtime.once('ready', () => ledger.start());
   laneStore.start();
   lanes.start();
+  usage.start();
   // Failing to connect is no reason to end: ioredis tries again, and says so.
   for (const connection of [redis, runtime, ears]) connection?.connect().catch(() => undefined);
 
@@ -246,13 +251,16 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     state = 'draining';
     const handedOver = await loop.stop(config.tasks.drainTimeoutMs);
     lanes.stop();
+    usage.stop();
     // On record before this worker leaves: nobody misses one who has left.
     await pollLosses.stop();
     // What is being rescued is taken over by the next.
     rescuing.abort(new Error('the worker is stopping'));
     await Promise.all([sleepers.stop(), rescued(), sweep.stop(), foundNames?.stop()]);
     await Promise.all([laneStore.stop(), ledger.leave()]);
-    await Promise.race([denials.flush(), sleep(LAST_WRITES_MS)]);
+    await inTime(Promise.all([denials.flush(), usage.flush()]), LAST_WRITES_MS).catch((error: unknown) =>
+      log.warn({ reason: messageOf(error) }, 'The last denials or counts of usage were not written'),
+    );
     // First the connections: a read that waits for a Redis that hangs ends with them.
     for (const connection of [ears, runtime, redis]) connection?.disconnect();
     await Promise.all([catalog.stop(), stopWatchingEviction()]);

@@ -77,6 +77,21 @@ describe('tasks that share a request', () => {
     expect(sent.map(textsOf)).toEqual([['first'], ['claim', 'other']]);
   });
 
+  it('are counted one by one, each for its own subject and with its share of the tokens', async () => {
+    const { used, embed, first, open } = await busy();
+    const waiting = [embed('claim', 'claims_intake'), embed('audit', 'audits_yearly')];
+    await sleep(20);
+    open();
+    await Promise.all([first, ...waiting]);
+    const [, ...shared] = used;
+    expect(shared).toEqual(
+      ['claims', 'audits'].map((application) => ({
+        ...{ integration: 'prod', model: EMBED, subject: `USER:app:${application}` },
+        tokens: { prompt: expect.any(Number) },
+      })),
+    );
+  });
+
   it('fail by themselves where the answer holds nothing of use for one of them', async () => {
     const { sent, embed, first, open } = await busy((text) => (text === 'claim' ? [] : [1, 0]));
     const waiting = ['claim', 'other'].map((text) => embed(text, 'claims_intake'));

@@ -36,6 +36,7 @@ async function directCalls(
     mayDecide: () => world.mayDecide,
     clients: { withClient: (_, __, use) => use(client), keepOnly: () => undefined, close: async () => undefined },
     metrics: silentMetrics(),
+    usage: { record: () => undefined },
     mode: 'enforce',
     denials: { record: () => undefined, flush: async () => undefined },
     lanes: solo.lanes,

@@ -236,6 +236,16 @@ describe('limits over the whole cluster', () => {
       const seen = await calls();
       expect(seen.calls).toHaveLength(2);
       expect(seen.models[HOSTED.command]).toMatchObject({ maxInFlight: 1 });
+      // Both are counted, each for its own.
+      const today = new Date().toISOString().slice(0, 10);
+      const called = (userId: string) =>
+        redis.hget(
+          `${server.prefix}run:usage:${today}:subjects`,
+          JSON.stringify([`USER:${userId}`, 'bedrock', 'one', 'calls']),
+        );
+      await expect
+        .poll(async () => [await called(claims.userId), await called(may.userId)], { timeout: 6_000 })
+        .toEqual(['1', '1']);
     } finally {
       await worker.stop();
       await worker.remove();

@@ -14,6 +14,7 @@ import type { IntegrationConfiguration } from '../../../src/integrations/integra
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { HASH_KINDS, type HashKind, keyNames } from '../../../src/redis/keys.ts';
 import type { Denial } from '../../../src/telemetry/denials.ts';
+import type { Use } from '../../../src/telemetry/usage.ts';
 import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
 import { createLlmTaskHandler, type LlmTaskParts, type TaskRun } from '../../../src/workers/tasks/llm-task.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
@@ -136,7 +137,7 @@ export const TEXT_ANSWER: BedrockAnswer = {
 
 export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOptions = {}) {
   let current = await snapshotOf(options.world ?? WORLD);
-  const [sent, denied] = [[] as Sent[], [] as Denial[]];
+  const [sent, denied, used] = [[] as Sent[], [] as Denial[], [] as Use[]];
   const captured = capturedLog();
   const state = { mayDecide: true };
   const clientsUsed: IntegrationConfiguration[] = [];
@@ -175,6 +176,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
       close: async () => undefined,
     },
     metrics: silentMetrics(),
+    usage: { record: (use) => void used.push(use) },
     log: captured.log,
   };
   const handler = createLlmTaskHandler(type === 'text' ? textComplete : generateEmbeddings, parts);
@@ -185,6 +187,8 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     clientsUsed,
     laneState,
     denied,
+    /** What was counted. */
+    used,
     state,
     captured,
     lanes,
