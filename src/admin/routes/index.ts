@@ -12,6 +12,7 @@ import { promptTestRoutes } from './prompt-test.ts';
 import { promptRoutes } from './prompts.ts';
 import { roleRoutes } from './roles.ts';
 import { tagRoutes } from './tags.ts';
+import { tokenUsageRoutes } from './token-usage.ts';
 import { tokenRoutes } from './tokens.ts';
 import { tokenLimitRoutes } from './usage.ts';
 import { userRoutes } from './users.ts';
@@ -25,6 +26,7 @@ const RESOURCES = [
   promptTestRoutes,
   tagRoutes,
   tokenLimitRoutes,
+  tokenUsageRoutes,
   authorizationRoutes,
   groupRoutes,
   userRoutes,
