@@ -89,16 +89,18 @@ function createEdit<V>(before: PersistentMap<V>, from: Node<V>): MapEdit<V> {
     },
     get: (key) => leafOf(root, key)?.entries.get(key),
     set(key, value) {
-      const known = leafOf(root, key)?.entries;
+      const hash = hashOf(key);
+      const known = leafAt(root, hash)?.entries;
       const isNew = known?.has(key) !== true;
       if (!isNew && known.get(key) === value) return;
-      root = withEntry(root, owner, key, value, hashOf(key), 0);
+      root = withEntry(root, owner, key, value, hash, 0);
       if (isNew) size += 1;
     },
     delete(key) {
-      if (leafOf(root, key)?.entries.has(key) !== true) return;
+      const hash = hashOf(key);
+      if (leafAt(root, hash)?.entries.has(key) !== true) return;
       size -= 1;
-      root = size === 0 ? { owner, entries: new Map() } : withoutEntry(root, owner, key, hashOf(key), 0);
+      root = size === 0 ? { owner, entries: new Map() } : withoutEntry(root, owner, key, hash, 0);
     },
     done: () => (root === from ? before : new PersistentMap(root, size)),
   };
@@ -108,12 +110,14 @@ function isLeaf<V>(node: Node<V>): node is Leaf<V> {
   return 'entries' in node;
 }
 
+/** The leaf of a key, without a look at its hash where there is but one. */
 function leafOf<V>(root: Node<V>, key: string): Leaf<V> | undefined {
-  if (isLeaf(root)) return root;
+  return isLeaf(root) ? root : leafAt(root, hashOf(key));
+}
+
+function leafAt<V>(root: Node<V>, hash: number): Leaf<V> | undefined {
   let node: Node<V> | undefined = root;
-  for (let hash = hashOf(key); node !== undefined && !isLeaf(node); hash >>>= BITS) {
-    node = node.children[hash & (WIDTH - 1)];
-  }
+  for (let left = hash; node !== undefined && !isLeaf(node); left >>>= BITS) node = node.children[left & (WIDTH - 1)];
   return node;
 }
 

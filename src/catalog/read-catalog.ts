@@ -2,7 +2,6 @@ import type { Cluster, Redis } from 'ioredis';
 import { scanPages } from '../redis/connect.ts';
 import { HASH_KINDS, type KeyNames } from '../redis/keys.ts';
 import { createPacer } from './pacer.ts';
-import { PersistentMap } from './persistent-map.ts';
 import { createKeyReader, type Together } from './read-keys.ts';
 import { createRebuilding } from './rebuild.ts';
 import type { SnapshotParts } from './snapshot.ts';
@@ -28,11 +27,11 @@ export function createCatalogReader({ redis, names, together }: CatalogReaderPar
     async everything(parts, keys) {
       const pacer = createPacer();
       const rebuilding = createRebuilding(parts, names, pacer);
-      const met = new PersistentMap<true>().edit();
+      const met = new Set<string>();
       let waiting: string[] = [];
       const meet = (key: string): void => {
-        if (met.get(key)) return;
-        met.set(key, true);
+        if (met.has(key)) return;
+        met.add(key);
         waiting.push(key);
       };
       const read = async (atLeast: number): Promise<void> => {

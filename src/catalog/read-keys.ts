@@ -1,6 +1,7 @@
-import type { ChainableCommander, Cluster, Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { scanKeys } from '../redis/connect.ts';
 import { HASH_KINDS, type KeyNames } from '../redis/keys.ts';
+import { script } from '../redis/script.ts';
 
 /** What one key of the catalog holds, or a part of it: `field, value, field, value, …` of a hash, members of a set. */
 export interface KeyPiece {
@@ -22,7 +23,7 @@ export type KeyContent =
 /**
  * How what one change wrote together comes to be seen together, where it takes several replies to read it.
  * `told`: whoever reads is told what changes meanwhile, and reads that again. `watch`: by WATCH, and again where somebody
- * wrote. `watched`: the caller has the keys under WATCH, and no transaction here may end it.
+ * wrote. `watched`: the caller has the keys under WATCH, and no other WATCH may take its place.
  */
 export type Together = 'told' | 'watch' | 'watched';
 
@@ -33,7 +34,7 @@ export interface KeyReader {
   read(keys: readonly string[]): AsyncIterable<readonly KeyPiece[]>;
 }
 
-/** Bounds of the keys that one transaction reads: Redis and our event loop stay free for others. */
+/** Bounds of the keys that one script reads: Redis and our event loop stay free for others. */
 const MOST_KEYS_AT_ONCE = 200;
 const FEWEST_KEYS_AT_ONCE = 10;
 /** Fields and values that one reply should bring; the keys of the next are counted by those of the last. */
@@ -43,37 +44,51 @@ const ELEMENTS_AT_ONCE = 500;
 /** How often keys are read that somebody writes all the time, before they are taken as they come. */
 const WATCHED_AT_MOST = 5;
 
+/**
+ * One step of a scan of each key, at one moment, as one text: a client's reader of replies takes ten times as long for
+ * as many strings as JSON.parse. ARGV: about how many elements of each; for each key `h` or `s` (a hash, a set) and the
+ * cursor. For each key `[cursor, elements]`, or null where it holds another type.
+ */
+const SCAN_STEP = script(`
+local steps = {}
+for index, key in ipairs(KEYS) do
+  local where = ARGV[index + 1]
+  local command = string.sub(where, 1, 1) == 's' and 'SSCAN' or 'HSCAN'
+  local reply = redis.pcall(command, key, string.sub(where, 2), 'COUNT', ARGV[1])
+  if reply.err then
+    if not string.find(reply.err, 'WRONGTYPE', 1, true) then return reply end
+    steps[index] = 'null'
+  else
+    local elements = #reply[2] == 0 and '[]' or cjson.encode(reply[2])
+    steps[index] = '["' .. reply[1] .. '",' .. elements .. ']'
+  end
+end
+return '[' .. table.concat(steps, ',') .. ']'
+`);
+
 export function createKeyReader(redis: Redis | Cluster, names: KeyNames, together: () => Together): KeyReader {
   let keysAtOnce = MOST_KEYS_AT_ONCE;
-  const isSet = (key: string): boolean => names.parse(key)?.kind === 'members';
 
-  /** The beginning of each key, at one moment where it is a transaction. Most keys are small and have no more. */
-  async function beginnings(reads: ChainableCommander, keys: readonly string[]): Promise<Scanned[]> {
-    for (const key of keys) {
-      if (isSet(key)) reads.sscan(key, 0, 'COUNT', ELEMENTS_AT_ONCE);
-      else reads.hscan(key, 0, 'COUNT', ELEMENTS_AT_ONCE);
-    }
-    const replies = await reads.exec();
-    if (replies === null) throw new Error('Redis discarded the transaction that reads the catalog');
-    const scanned = replies.map(([error, reply], index) => scannedOf(keys[index] ?? '', error, reply));
-    const strings = scanned.reduce((sum, { items }) => sum + items.length, 0);
-    const fit = Math.round((keys.length * STRINGS_AT_ONCE) / Math.max(1, strings));
-    keysAtOnce = Math.min(MOST_KEYS_AT_ONCE, Math.max(FEWEST_KEYS_AT_ONCE, fit));
-    return scanned;
+  async function scanStep(keys: readonly string[], cursor = '0'): Promise<Scanned[]> {
+    const where = keys.map((key) => `${names.parse(key)?.kind === 'members' ? 's' : 'h'}${cursor}`);
+    const reply = await SCAN_STEP.run(redis, keys, [ELEMENTS_AT_ONCE, ...where]);
+    const steps = JSON.parse(String(reply)) as (readonly [string, readonly string[]] | null)[];
+    return steps.map((step, index) => {
+      const [next, items] = step ?? ['0', []];
+      return { key: keys[index] ?? '', cursor: next, items, isWrong: step === null };
+    });
   }
 
-  async function* rest({ key, cursor }: Scanned): AsyncGenerator<KeyPiece> {
-    for (let at = cursor; at !== '0'; ) {
-      const reply = isSet(key)
-        ? redis.sscan(key, at, 'COUNT', ELEMENTS_AT_ONCE)
-        : redis.hscan(key, at, 'COUNT', ELEMENTS_AT_ONCE);
-      const scanned = await reply.then(
-        (answer) => scannedOf(key, null, answer),
-        (error: Error) => scannedOf(key, error, undefined),
-      );
-      yield pieceOf(scanned);
-      at = scanned.cursor;
+  /** The beginning of each key. Most keys are small and have no more. */
+  async function beginnings(keys: readonly string[]): Promise<Scanned[]> {
+    const scanned = await scanStep(keys);
+    // A few keys say nothing of the others.
+    if (keys.length >= FEWEST_KEYS_AT_ONCE) {
+      const strings = scanned.reduce((sum, { items }) => sum + items.length, 0);
+      const fit = Math.round((keys.length * STRINGS_AT_ONCE) / Math.max(1, strings));
+      keysAtOnce = Math.min(MOST_KEYS_AT_ONCE, Math.max(FEWEST_KEYS_AT_ONCE, fit));
     }
+    return scanned;
   }
 
   async function* piecesOf(scanned: readonly Scanned[]): AsyncGenerator<readonly KeyPiece[]> {
@@ -81,7 +96,11 @@ export function createKeyReader(redis: Redis | Cluster, names: KeyNames, togethe
     for (const large of scanned) {
       if (isWhole(large)) continue;
       yield [pieceOf(large)];
-      for await (const piece of rest(large)) yield [piece];
+      for (let { cursor } = large; cursor !== '0'; ) {
+        const steps = await scanStep([large.key], cursor);
+        yield steps.map(pieceOf);
+        cursor = steps[0]?.cursor ?? '0';
+      }
     }
   }
 
@@ -89,7 +108,7 @@ export function createKeyReader(redis: Redis | Cluster, names: KeyNames, togethe
     for (let attempt = 1; ; attempt += 1) {
       await redis.watch([...keys]);
       const pieces: KeyPiece[] = [];
-      for await (const some of piecesOf(await beginnings(redis.pipeline(), keys))) pieces.push(...some);
+      for await (const some of piecesOf(await scanStep(keys))) pieces.push(...some);
       const unchanged = await redis
         .multi()
         .exists(keys[0] ?? '')
@@ -106,9 +125,8 @@ export function createKeyReader(redis: Redis | Cluster, names: KeyNames, togethe
       for (let start = 0; start < keys.length; ) {
         const page = keys.slice(start, start + keysAtOnce);
         start += page.length;
-        const how = together();
-        const scanned = await beginnings(how === 'watched' ? redis.pipeline() : redis.multi(), page);
-        if (how === 'watch' && !scanned.every(isWhole)) yield await watchedPieces(page);
+        const scanned = await beginnings(page);
+        if (together() === 'watch' && !scanned.every(isWhole)) yield await watchedPieces(page);
         else yield* piecesOf(scanned);
       }
     },
@@ -127,13 +145,6 @@ interface Scanned {
   readonly cursor: string;
   readonly items: readonly string[];
   readonly isWrong: boolean;
-}
-
-function scannedOf(key: string, error: Error | null, reply: unknown): Scanned {
-  if (error !== null && !error.message.startsWith('WRONGTYPE')) throw error;
-  if (error !== null) return { key, cursor: '0', items: [], isWrong: true };
-  const [cursor, items] = reply as [string, string[]];
-  return { key, cursor, items, isWrong: false };
 }
 
 function isWhole({ cursor }: Scanned): boolean {

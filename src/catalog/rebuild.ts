@@ -3,6 +3,7 @@ import { grantsIntake } from './grants-intake.ts';
 import type { Intake } from './intake.ts';
 import { membersIntake } from './members-intake.ts';
 import { createPacer, type Pacer } from './pacer.ts';
+import { PersistentMap } from './persistent-map.ts';
 import type { KeyContent, KeyPiece } from './read-keys.ts';
 import type { Entry, RecordFault } from './records.ts';
 import type { SnapshotParts } from './snapshot.ts';
@@ -12,7 +13,7 @@ import { tableIntake } from './table-intake.ts';
 const ITEMS_A_STEP = 50;
 
 export interface Rebuilding {
-  /** Pieces of one key follow each other, up to its last. Gives way to the event loop whenever it has worked for 4 ms. */
+  /** Pieces of one key follow each other, up to its last. Gives way to the event loop whenever it has worked for 3 ms. */
   take(pieces: readonly KeyPiece[]): Promise<void>;
   /** The new parts; the very parts it began with where nothing has changed at all. */
   done(): SnapshotParts;
@@ -24,7 +25,7 @@ export interface Rebuilding {
  * proportion to the keys that are taken in, not to the catalog.
  */
 export function createRebuilding(before: SnapshotParts, names: KeyNames, pacer: Pacer = createPacer()): Rebuilding {
-  const tables: Record<string, ReadonlyMap<string, Entry<unknown>>> = { ...before.tables };
+  const tables: Record<string, PersistentMap<Entry<unknown>>> = { ...before.tables };
   const tableFaults: Record<HashKind, readonly RecordFault[]> = { ...before.tableFaults };
   const members = before.members.edit();
   const memberships = before.memberships.edit();
@@ -45,7 +46,7 @@ export function createRebuilding(before: SnapshotParts, names: KeyNames, pacer: 
         return grantsIntake(key, place.subject, { grants, badGrants });
       default: {
         const kind: HashKind = place.kind;
-        return tableIntake(kind, key, tables[kind] ?? new Map(), ({ table, faults }) => {
+        return tableIntake(kind, key, tables[kind] ?? new PersistentMap(), ({ table, faults }) => {
           tables[kind] = table;
           tableFaults[kind] = faults;
           replaced = true;

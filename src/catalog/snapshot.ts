@@ -12,7 +12,7 @@ import { PersistentMap } from './persistent-map.ts';
 import type { BadGrant, Entry, Lookup, RecordFault, RecordKinds } from './records.ts';
 import { accessText } from './shared-grants.ts';
 
-export type RecordTable<K extends HashKind> = ReadonlyMap<string, Entry<RecordKinds[K]>>;
+export type RecordTable<K extends HashKind> = PersistentMap<Entry<RecordKinds[K]>>;
 export type RecordTables = { readonly [K in HashKind]: RecordTable<K> };
 export type SubjectGrants = ReadonlyMap<TargetId, ReadonlySet<Access>>;
 

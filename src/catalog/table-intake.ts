@@ -4,35 +4,49 @@ import { PersistentMap } from './persistent-map.ts';
 import { type Entry, type RecordFault, readRecord } from './records.ts';
 
 export interface TableState {
-  readonly table: ReadonlyMap<string, Entry<unknown>>;
+  readonly table: PersistentMap<Entry<unknown>>;
   readonly faults: readonly RecordFault[];
 }
+
+const FIELDS_A_STEP = 500;
 
 /** A hash of records. One whose text is the same is not parsed again and stays the very same. */
 export function tableIntake(
   kind: HashKind,
   key: string,
-  before: ReadonlyMap<string, Entry<unknown>>,
+  before: PersistentMap<Entry<unknown>>,
   replace: (state: TableState) => void,
 ): Intake {
-  const entries = new PersistentMap<Entry<unknown>>().edit();
+  const entries = before.edit();
+  const seen = new Set<string>();
   const faults = new Map<string, RecordFault>();
-  let changed = false;
   return {
     add(items, from, to) {
       for (let index = from; index < to; index += 2) {
         const [field = '', raw = ''] = [items[index], items[index + 1]];
-        const old = before.get(field);
-        const entry = old?.raw === raw ? old : readRecord(kind, key, field, raw);
-        if (entry !== old) changed = true;
-        entries.set(field, entry);
+        let entry = entries.get(field);
+        if (entry?.raw !== raw) {
+          entry = readRecord(kind, key, field, raw);
+          entries.set(field, entry);
+        }
+        seen.add(field);
         if (entry.lookup.kind === 'invalid') faults.set(field, entry.lookup.fault);
         else if (faults.size > 0) faults.delete(field);
       }
     },
-    close() {
-      if (changed || entries.size !== before.size) replace({ table: entries.done(), faults: [...faults.values()] });
-      return [];
+    *close() {
+      if (seen.size === 0) {
+        if (before.size > 0) replace({ table: new PersistentMap(), faults: [] });
+        return;
+      }
+      let looked = 0;
+      for (const field of seen.size < entries.size ? before.keys() : []) {
+        if (!seen.has(field)) entries.delete(field);
+        looked += 1;
+        if (looked % FIELDS_A_STEP === 0) yield;
+      }
+      const table = entries.done();
+      if (table !== before) replace({ table, faults: [...faults.values()] });
     },
   };
 }
