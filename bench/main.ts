@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { endAllChildren } from '../devservers/processes.ts';
 import { benchAiModule } from './ai-module.ts';
+import { benchAuthorize } from './authorize.ts';
 import { benchBatching } from './batching.ts';
 import { benchCatalog } from './catalog.ts';
 import { benchChaos } from './chaos.ts';
@@ -17,6 +18,7 @@ import { benchUpdateV2 } from './update-v2.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
   'ai-module': benchAiModule,
+  authorize: benchAuthorize,
   batching: benchBatching,
   catalog: benchCatalog,
   chaos: benchChaos,
