@@ -1,12 +1,12 @@
 import type { Cluster, Redis } from 'ioredis';
-import { ServiceError } from '../errors.ts';
+import { answered } from './answered.ts';
 import { ANY, type Edit, type FieldEdit, isFieldEdit, isKeyEdit } from './edits.ts';
 import { script } from './script.ts';
 
 /**
  * Looks at everything first, which also finds keys of another type, and writes only then: a script that fails half way
- * would leave half of its writes. ARGV: `h` key field before after, `s` key member +/-, or `k` key; a text is led by `=`, an absent one is `-`,
- * any is `*`.
+ * would leave half of its writes. ARGV: `h` key field before after, `s` key member and `+`, `-` or `?` (only made sure
+ * of), or `k` key; a text is led by `=`, an absent one is `-`, any is `*`.
  */
 const COMMIT = script(`
 local function text(arg) if string.sub(arg, 1, 1) == '=' then return string.sub(arg, 2) end return false end
@@ -18,7 +18,8 @@ while at <= #ARGV do
     if ARGV[at + 3] ~= '*' and now ~= text(ARGV[at + 3]) then return 0 end
     at = at + 5
   elseif ARGV[at] == 's' then
-    redis.call('SISMEMBER', key, ARGV[at + 2])
+    local there = redis.call('SISMEMBER', key, ARGV[at + 2])
+    if ARGV[at + 3] == '?' and there == 0 then return 0 end
     at = at + 4
   else
     at = at + 2
@@ -34,7 +35,7 @@ while at <= #ARGV do
     end
     at = at + 5
   elseif ARGV[at] == 's' then
-    redis.call(ARGV[at + 3] == '+' and 'SADD' or 'SREM', key, ARGV[at + 2])
+    if ARGV[at + 3] ~= '?' then redis.call(ARGV[at + 3] == '+' and 'SADD' or 'SREM', key, ARGV[at + 2]) end
     at = at + 4
   else
     redis.call('UNLINK', key)
@@ -45,8 +46,8 @@ return 1
 `);
 
 /**
- * Writes all edits in one step of Redis, or none: false where a field is not what was planned upon. Throws UNREACHABLE
- * with Redis' own words where it refuses; rejects as any command does where Redis does not answer.
+ * Writes all edits in one step of Redis, or none: false where something is not what was planned upon. Throws UNREACHABLE,
+ * with Redis' own words where it refuses; where it does not answer, they may have been written, all of them.
  */
 export async function commit(redis: Redis | Cluster, edits: readonly Edit[]): Promise<boolean> {
   const keys = [...new Set(edits.map(({ key }) => key))];
@@ -56,28 +57,12 @@ export async function commit(redis: Redis | Cluster, edits: readonly Edit[]): Pr
     if (isKeyEdit(edit)) return ['k', index];
     return isFieldEdit(edit)
       ? ['h', index, edit.field, marked(edit.before), marked(edit.after)]
-      : ['s', index, edit.member, edit.isMember ? '+' : '-'];
+      : ['s', index, edit.member, edit.onlyMadeSure ? '?' : edit.isMember ? '+' : '-'];
   });
-  try {
-    return (await COMMIT.run(redis, keys, args)) === 1;
-  } catch (error) {
-    // ioredis hangs the command and its arguments, whole records, on its error.
-    if (error instanceof Error && error.name === 'ReplyError') {
-      throw new ServiceError(
-        'UNREACHABLE',
-        `Redis refuses to write: ${firstWords(error.message)}; nothing was written`,
-      );
-    }
-    throw error;
-  }
+  return (await answered(COMMIT.run(redis, keys, args))) === 1;
 }
 
 function marked(text: FieldEdit['before']): string {
   if (text === ANY) return '*';
   return text === undefined ? '-' : `=${text}`;
-}
-
-/** Without the name and line of the script that Redis adds. */
-function firstWords(message: string): string {
-  return message.replace(/ script: [0-9a-f]{40}.*$/s, '');
 }

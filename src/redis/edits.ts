@@ -16,6 +16,8 @@ export interface MemberEdit {
   readonly key: string;
   readonly member: string;
   readonly isMember: boolean;
+  /** Nothing is written; it is only made sure that this is so still. */
+  readonly onlyMadeSure?: true;
 }
 
 /** A whole key that goes, whatever it holds. */
@@ -33,6 +35,17 @@ export function unchanged(key: string, field: string, raw: string | undefined): 
 
 export function isKeyEdit(edit: Edit): edit is KeyEdit {
   return 'isGone' in edit;
+}
+
+/** That somebody is still a member. */
+export function stillMember(key: string, member: string): MemberEdit {
+  return { key, member, isMember: true, onlyMadeSure: true };
+}
+
+/** Whether it writes anything, rather than making sure of it. */
+export function isWrite(edit: Edit): boolean {
+  if (isKeyEdit(edit)) return true;
+  return isFieldEdit(edit) ? edit.before !== edit.after : edit.onlyMadeSure !== true;
 }
 
 export function isFieldEdit(edit: Edit): edit is FieldEdit {

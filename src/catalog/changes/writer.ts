@@ -1,7 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
+import pLimit from 'p-limit';
 import { ServiceError } from '../../errors.ts';
 import { commit } from '../../redis/commit.ts';
-import { type Edit, isFieldEdit } from '../../redis/edits.ts';
+import { type Edit, isWrite } from '../../redis/edits.ts';
 import type { LiveCatalog } from '../live-catalog.ts';
 import type { Snapshot } from '../snapshot.ts';
 
@@ -21,7 +22,7 @@ export interface CatalogWriter {
 }
 
 /** Each attempt is a moment; as many as this in vain mean that somebody writes the same record all the time. */
-const ATTEMPTS = 10;
+const ATTEMPTS = 20;
 
 export function createCatalogWriter({
   redis,
@@ -39,18 +40,28 @@ export function createCatalogWriter({
     }
   }
 
+  /** Undefined where something was not what was planned upon; what it is by now is known then. */
+  async function attempt<T>(
+    keys: readonly string[],
+    plan: (snapshot: Snapshot) => PlannedChange<T>,
+  ): Promise<{ result: T } | undefined> {
+    const { edits, result } = await planOnFresh(keys, plan);
+    if (edits.length === 0) return { result };
+    const isWritten = await commit(redis, edits);
+    await catalog.refresh(isWritten ? written(edits) : [...new Set([...keys, ...edits.map(({ key }) => key)])]);
+    return isWritten ? { result } : undefined;
+  }
+
+  // Whoever came too late once waits for the others who did: else many who change one record at once spend their attempts on each other.
+  const oneAtATime = pLimit(1);
+
   return {
     async change(keys, plan) {
-      for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-        const { edits, result } = await planOnFresh(keys, plan);
-        if (edits.length === 0) return result;
-        const looked = [...new Set([...keys, ...edits.map(({ key }) => key)])];
-        if (await commit(redis, edits)) {
-          await catalog.refresh(written(edits));
-          return result;
-        }
-        await catalog.refresh(looked);
+      let done = await attempt(keys, plan);
+      for (let more = 1; done === undefined && more < ATTEMPTS; more += 1) {
+        done = await oneAtATime(() => attempt(keys, plan));
       }
+      if (done !== undefined) return done.result;
       throw new ServiceError(
         'CATALOG_CHANGED',
         'Somebody keeps changing the same records; nothing was written. Try again',
@@ -60,5 +71,5 @@ export function createCatalogWriter({
 }
 
 function written(edits: readonly Edit[]): string[] {
-  return [...new Set(edits.filter((edit) => !isFieldEdit(edit) || edit.before !== edit.after).map(({ key }) => key))];
+  return [...new Set(edits.filter(isWrite).map(({ key }) => key))];
 }
