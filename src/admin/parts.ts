@@ -14,7 +14,7 @@ import type { UsageReader } from '../telemetry/usage-reader.ts';
 export interface AdminParts {
   readonly redis: Redis | Cluster;
   readonly names: KeyNames;
-  readonly catalog: Pick<LiveCatalog, 'current' | 'refresh' | 'loaded' | 'staleForMs'>;
+  readonly catalog: Pick<LiveCatalog, 'current' | 'refresh' | 'settle' | 'loaded' | 'staleForMs'>;
   readonly writer: CatalogWriter;
   readonly keyring: Keyring;
   readonly log: Logger;

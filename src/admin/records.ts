@@ -8,7 +8,7 @@ import { ServiceError } from '../errors.ts';
 import { describeFaults, parseValue } from '../parsing.ts';
 import { ACCESSES, formatAccess } from '../rbac/grants.ts';
 import { subjectId } from '../rbac/subject.ts';
-import { ANY, type Edit, unchanged } from '../redis/edits.ts';
+import { ANY, type Edit, isFieldEdit, unchanged } from '../redis/edits.ts';
 import type { KeyNames, ManifestKind } from '../redis/keys.ts';
 import type { Caller } from './access/caller.ts';
 import { type Asked, nameOf } from './access/targets.ts';
@@ -56,9 +56,29 @@ export function rawOf(snapshot: Snapshot, kind: ManifestKind, name: string): str
   return snapshot.parts.tables[kind].get(name)?.raw;
 }
 
+/**
+ * The fields of a record as they are written; none of one that cannot be read, so that nobody becomes its creator by
+ * writing over it. Undefined where there is no record.
+ */
+export function fieldsOf(
+  snapshot: Snapshot,
+  kind: ManifestKind,
+  name: string,
+): Readonly<Record<string, unknown>> | undefined {
+  const entry = snapshot.parts.tables[kind].get(name);
+  if (entry === undefined) return undefined;
+  return entry.lookup.kind === 'found' ? (JSON.parse(entry.raw) as Record<string, unknown>) : {};
+}
+
 /** A record's version, as an ETag (RFC 9110): another text is another version, whoever wrote it and however. */
 export function versionOf(raw: string): string {
   return `"${createHash('sha256').update(raw).digest('base64url').slice(0, 22)}"`;
+}
+
+/** The version that edits make of a record: not what stands there when they are written, which may be somebody else's by then. */
+export function versionIn(edits: readonly Edit[], key: string, field: string): string {
+  const edit = edits.find((each) => isFieldEdit(each) && each.key === key && each.field === field);
+  return versionOf(edit !== undefined && isFieldEdit(edit) ? (edit.after ?? '') : '');
 }
 
 /** Throws PRECONDITION_FAILED where If-Match names another version than what stands there; without it, anything will do. */
@@ -117,11 +137,11 @@ export function editsForNew(
 }
 
 /**
- * Deletes records with everything that would speak for others of the same names. Whoever was granting on them in that very
- * moment is undone in a second step; later ones find no record to grant on.
+ * Deletes records with everything that would speak for others of the same names. What was granted on them in that very
+ * moment, and was not known yet, goes in a second step; whoever grants later finds no record to grant on.
  */
 export async function deleteRecords(
-  { writer, names }: Pick<AdminParts, 'writer' | 'names'>,
+  { writer, names, catalog }: Pick<AdminParts, 'writer' | 'names' | 'catalog'>,
   kinds: readonly ManifestKind[],
   plan: (snapshot: Snapshot) => readonly RecordName[],
 ): Promise<void> {
@@ -136,6 +156,7 @@ export async function deleteRecords(
     }));
     return { edits: [...deletions, ...leftoversOf(snapshot, names, records)], result: records };
   });
+  await catalog.settle();
   await writer.change(keys, (snapshot) => {
     const stillGone = gone.filter(({ kind, name }) => rawOf(snapshot, kind, name) === undefined);
     const left = leftoversOf(snapshot, names, stillGone);

@@ -44,6 +44,11 @@ export interface LiveCatalog {
    * @throws ServiceError UNREACHABLE when that takes more than 5 s, or the catalog is stopped
    */
   refresh(keys: readonly string[]): Promise<void>;
+  /**
+   * Resolves once `current()` holds everything that Redis had acknowledged before the call, whoever wrote it and
+   * whatever it was. Where Redis is polled, all of it is read for that. Throws as `refresh` does.
+   */
+  settle(): Promise<void>;
   /** Begins to load and follow; returns at once, and goes on trying by itself when Redis is away. */
   start(): void;
   stop(): Promise<void>;
@@ -209,6 +214,17 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     return keys;
   }
 
+  async function refresh(keys: readonly string[]): Promise<void> {
+    const ours = keys.filter((key) => names.parse(key) !== undefined);
+    if (ours.length === 0) return;
+    if (stopped) throw new ServiceError('UNREACHABLE', 'The catalog is stopped: it follows Redis no longer');
+    for (const key of ours) dirty.add(key);
+    const seen = refreshes.wait(ours);
+    retry.interrupt();
+    work();
+    await seen;
+  }
+
   return {
     current: () => snapshot,
     staleForMs() {
@@ -219,15 +235,12 @@ export function createLiveCatalog({ redis, ears, names, log }: LiveCatalogParts)
     },
     loaded: () => loaded,
     onChange: (listener) => void listeners.push(listener),
-    async refresh(keys) {
-      const ours = keys.filter((key) => names.parse(key) !== undefined);
-      if (ours.length === 0) return;
-      if (stopped) throw new ServiceError('UNREACHABLE', 'The catalog is stopped: it follows Redis no longer');
-      for (const key of ours) dirty.add(key);
-      const seen = refreshes.wait(ours);
-      retry.interrupt();
-      work();
-      await seen;
+    refresh,
+    async settle() {
+      const isTold = !polling && (await tracking?.caughtUp()) === true;
+      if (!isTold) everything = true;
+      // A small one: whoever waits for it waits for all that is dirty by now.
+      await refresh([names.hash('token-keys')]);
     },
     start() {
       if (tracking === undefined) poll();

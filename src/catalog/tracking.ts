@@ -29,12 +29,22 @@ export interface TrackingParts {
   readonly onRefused: () => void;
 }
 
+export interface Tracking {
+  start(): void;
+  stop(): void;
+  /**
+   * True once `onChange` was told of everything that Redis acknowledged before the call: an answer to the subscriber comes
+   * after what it was told before. False where it did not answer.
+   */
+  caughtUp(): Promise<boolean>;
+}
+
 /**
  * Redis' client-side caching in its broadcasting form (redis.io, "Client-side caching in Redis"): the reading
  * connection issues CLIENT TRACKING … BCAST REDIRECT towards a subscriber. RESP2 gives the reader no sign when its
  * subscriber is cut, so whenever either connection comes back, or the canary was not heard, the whole is set up again.
  */
-export function followChanges(parts: TrackingParts): { start(): void; stop(): void } {
+export function followChanges(parts: TrackingParts): Tracking {
   const { redis, ears, names, log } = parts;
   let stopped = false;
   /** Counts attempts, so that one that was overtaken by a reconnection says nothing. */
@@ -146,6 +156,11 @@ export function followChanges(parts: TrackingParts): { start(): void; stop(): vo
       void setUp();
     },
     stop,
+    caughtUp: () =>
+      inTime(ears.ping(), ANSWER_TIMEOUT_MS).then(
+        () => true,
+        () => false,
+      ),
   };
 }
 

@@ -41,6 +41,15 @@ export interface RunningAdmin {
   client(token?: string): Client;
   /** An application with these roles and an access key of its own, as somebody who calls the API. */
   somebody(name: string, roles?: readonly string[]): Promise<Somebody>;
+  /** Another server over the same records, as the same administrator. */
+  replica(): Promise<Replica>;
+  stop(): Promise<void>;
+}
+
+export interface Replica {
+  readonly cli: RunningCli;
+  readonly url: string;
+  readonly admin: Client;
   stop(): Promise<void>;
 }
 
@@ -65,9 +74,7 @@ export async function startAdminServer(redisUrl: string, more: NodeJS.ProcessEnv
   const adminKey = JSON.parse((await bootstrapped.lines()).at(-1) ?? '{}') as { id: string; secret: string };
   if (adminKey.secret === undefined) throw new Error(`bootstrap failed: ${await bootstrapped.stderr()}`);
   await bootstrapped.remove();
-  const cli = await startCli(['admin'], env);
-  await waitForReady(cli, port);
-  const url = `http://127.0.0.1:${port}`;
+  const { cli, url, stop } = await startProcess(env, port);
   const client = (token?: string): Client => clientAt(url, token);
   const admin = client(await tokenFor(client(), adminKey));
   return {
@@ -85,6 +92,21 @@ export async function startAdminServer(redisUrl: string, more: NodeJS.ProcessEnv
       const own = client(await tokenFor(client(), key));
       return { ...own, applicationId: application.id, userId: `app:${application.id}`, key };
     },
+    async replica() {
+      const otherPort = await freePort();
+      const other = await startProcess({ ...env, ADMIN_PORT: String(otherPort) }, otherPort);
+      return { ...other, admin: clientAt(other.url, admin.token) };
+    },
+    stop,
+  };
+}
+
+async function startProcess(env: NodeJS.ProcessEnv, port: number) {
+  const cli = await startCli(['admin'], env);
+  await waitForReady(cli, port);
+  return {
+    cli,
+    url: `http://127.0.0.1:${port}`,
     async stop() {
       if (cli.exit() === undefined) await cli.stop();
       await cli.remove();

@@ -1,7 +1,7 @@
 import { applicationTarget, integrationTarget, promptTarget, type TargetId } from '../../rbac/grants.ts';
 import { applicationUser, subjectId, user } from '../../rbac/subject.ts';
 import { ANY, type Edit } from '../../redis/edits.ts';
-import type { KeyNames, ManifestKind } from '../../redis/keys.ts';
+import { type KeyNames, MANIFEST_KINDS, type ManifestKind } from '../../redis/keys.ts';
 import type { Snapshot } from '../snapshot.ts';
 
 /** A record that is deleted, or made where none was. */
@@ -12,11 +12,14 @@ export interface RecordName {
 
 /**
  * Everything that would speak for another record of the same name: the grants of a subject, the grants on a target,
- * memberships, roles that are held, links between prompts and models, access keys. It goes with a record that is deleted, and
- * is swept away where one is made whose name was used before, so that nobody inherits rights. A user needs no record: what
- * was granted before there was one is not swept away when it is made.
+ * memberships, roles that are held, links between prompts and models, access keys, models without their integration, that
+ * something was created by it. It goes with a record that is deleted, and is swept away where one is made whose name was
+ * used before, so that nobody inherits rights. A user needs no record: what was granted before there was one is not swept
+ * away when it is made.
  */
-export function leftoversOf(snapshot: Snapshot, names: KeyNames, gone: readonly RecordName[]): Edit[] {
+export function leftoversOf(snapshot: Snapshot, names: KeyNames, deleted: readonly RecordName[]): Edit[] {
+  const orphans = modelsOf(snapshot, deleted);
+  const gone = [...deleted, ...orphans];
   const named = new Set(gone.map(({ kind, name }) => `${kind} ${name}`));
   const isGone = (kind: ManifestKind, name: string): boolean => named.has(`${kind} ${name}`);
   const subjects = new Set<string>(gone.flatMap(subjectsOf));
@@ -30,7 +33,8 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, gone: readonly 
     edits.set(JSON.stringify([key]), { key, isGone: true });
   };
 
-  for (const subject of subjects) if (snapshot.parts.grants.has(subject)) dropKey(names.grants(subject));
+  const { grants, badGrants } = snapshot.parts;
+  for (const subject of subjects) if (grants.has(subject) || badGrants.has(subject)) dropKey(names.grants(subject));
   for (const { subject, target } of snapshot.subjectsOn(targets)) {
     if (!subjects.has(subject)) drop(names.grants(subject), target);
   }
@@ -47,39 +51,46 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, gone: readonly 
     drop(names.hash('access-keys'), id);
     drop(names.admin.keyHashes, id);
   }
-  for (const edit of [...promptsWithout(snapshot, names, isGone), ...holdersWithout(snapshot, names, isGone)]) {
-    edits.set(JSON.stringify([edit.key, edit.field]), edit);
-  }
-  return [...edits.values()];
+  for (const { name } of orphans) drop(names.hash('models'), name);
+  return [...edits.values(), ...mentionsOf(snapshot, names, isGone, users)];
+}
+
+/** Models that an integration leaves behind: those of one that is deleted with them are named twice, which does not matter. */
+function modelsOf(snapshot: Snapshot, gone: readonly RecordName[]): RecordName[] {
+  const prefixes = gone.filter(({ kind }) => kind === 'integrations').map(({ name }) => `${name}:`);
+  if (prefixes.length === 0) return [];
+  return [...snapshot.names('models')]
+    .filter((model) => prefixes.some((prefix) => model.startsWith(prefix)))
+    .map((name) => ({ kind: 'models' as const, name }));
 }
 
 type IsGone = (kind: ManifestKind, name: string) => boolean;
 
-/** Prompts that are associated with a model that is gone. */
-function* promptsWithout(snapshot: Snapshot, names: KeyNames, isGone: IsGone) {
-  for (const [name, { raw, lookup }] of snapshot.parts.tables.prompts) {
-    if (lookup.kind !== 'found' || isGone('prompts', name)) continue;
-    const kept = lookup.record.integrations.filter((model) => !isGone('models', model));
-    if (kept.length === lookup.record.integrations.length) continue;
-    yield { key: names.hash('prompts'), field: name, before: raw, after: withField(raw, 'integrations', kept) };
-  }
-}
-
-/** Users, groups and applications that hold a role that is gone. */
-function* holdersWithout(snapshot: Snapshot, names: KeyNames, isGone: IsGone) {
-  for (const kind of ['users', 'groups', 'applications'] as const) {
+/** Records that name what is gone: prompts their models, whoever has roles those, and what was created its creator. */
+function* mentionsOf(snapshot: Snapshot, names: KeyNames, isGone: IsGone, users: ReadonlySet<string>): Iterable<Edit> {
+  for (const kind of MANIFEST_KINDS) {
     for (const [name, { raw, lookup }] of snapshot.parts.tables[kind]) {
       if (lookup.kind !== 'found' || isGone(kind, name)) continue;
-      const { roles } = lookup.record;
-      const kept = roles.filter((role) => !isGone('roles', role));
-      if (kept.length === roles.length) continue;
-      yield { key: names.hash(kind), field: name, before: raw, after: withField(raw, 'roles', kept) };
+      const { record } = lookup;
+      const changes: Record<string, unknown> = {};
+      if ('integrations' in record) keepIn(changes, 'integrations', record.integrations, (id) => !isGone('models', id));
+      if ('roles' in record) keepIn(changes, 'roles', record.roles, (id) => !isGone('roles', id));
+      if (users.has(record.createdBy ?? '')) changes['createdBy'] = undefined;
+      if (Object.keys(changes).length === 0) continue;
+      const after = JSON.stringify({ ...(JSON.parse(raw) as object), ...changes });
+      yield { key: names.hash(kind), field: name, before: raw, after };
     }
   }
 }
 
-function withField(raw: string, field: string, value: unknown): string {
-  return JSON.stringify({ ...(JSON.parse(raw) as object), [field]: value });
+function keepIn(
+  changes: Record<string, unknown>,
+  field: string,
+  list: readonly string[],
+  isKept: (id: string) => boolean,
+): void {
+  const kept = list.filter(isKept);
+  if (kept.length < list.length) changes[field] = kept;
 }
 
 function subjectsOf({ kind, name }: RecordName): string[] {
