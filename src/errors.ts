@@ -56,6 +56,7 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'The access key is unknown, switched off, or its secret is another.',
   },
+  LAST_ADMIN: { retryable: false, meaning: 'A change would leave nobody who gets in with the role ADMIN.' },
   TOO_MANY_REQUESTS: { retryable: true, meaning: 'Too many attempts to prove an access key, or too many that failed.' },
   MODEL_BUSY: { retryable: true, meaning: 'The limits of a model left no place for a call for too long.' },
   USAGE: { retryable: false, meaning: 'A command was called in a way it does not know.' },

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { createDirectCaller } from '../calls/direct-caller.ts';
+import { keepingAnAdmin } from '../catalog/changes/last-admin.ts';
 import { createCatalogWriter } from '../catalog/changes/writer.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import type { Config } from '../config.ts';
@@ -80,7 +81,7 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
     redis,
     names,
     catalog,
-    writer: createCatalogWriter({ redis, catalog }),
+    writer: keepingAnAdmin({ writer: createCatalogWriter({ redis, catalog }), catalog, names }),
     keyring,
     log,
     version,

@@ -4,22 +4,17 @@ import type { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { describeFaults, parseJson } from '../parsing.ts';
 import { applicationRecord } from '../rbac/records.ts';
+import { answered } from '../redis/answered.ts';
 import { commit } from '../redis/commit.ts';
-import { ANY, type Edit, type FieldEdit, unchanged } from '../redis/edits.ts';
+import { type Edit, type FieldEdit, unchanged } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import { hashSecret, type NewAccessKey, newAccessKey } from './access-keys.ts';
-import { type AccessKey, accessKeyRecord } from './records.ts';
+import type { AccessKey } from './records.ts';
 
 /** Access keys in Redis. Every change is one script, and none is made to something else than was read. */
 export interface KeyStore {
   readonly redis: Redis | Cluster;
   readonly names: KeyNames;
-}
-
-/** An access key, named by the application that it must be of. */
-export interface NamedKey {
-  readonly applicationId: string;
-  readonly accessKeyId: string;
 }
 
 /** An access key as listings show it. */
@@ -85,43 +80,9 @@ export function keyEdits(
   ];
 }
 
-/**
- * Switches a key on or off, or (`toggle`) to what it is not; answers its record as it then is. Its tokens stop working as
- * soon as workers hear of it. Throws NOT_FOUND where the application has no such key.
- */
-export async function setAccessKeyEnabled(
-  store: KeyStore,
-  { applicationId, accessKeyId, enabled }: NamedKey & { readonly enabled: boolean | 'toggle' },
-): Promise<AccessKey> {
-  const accessKeys = store.names.hash('access-keys');
-  return await changed(store, async () => {
-    const { raw, record } = await readKey(store, { applicationId, accessKeyId });
-    const after: AccessKey = { ...record, enabled: enabled === 'toggle' ? !record.enabled : enabled };
-    return {
-      result: after,
-      edits: [{ key: accessKeys, field: accessKeyId, before: raw, after: JSON.stringify(after) }],
-    };
-  });
-}
-
-/** Deletes a key with its hash. Throws NOT_FOUND where the application has no such key. */
-export async function deleteAccessKey(store: KeyStore, { applicationId, accessKeyId }: NamedKey): Promise<void> {
-  const accessKeys = store.names.hash('access-keys');
-  await changed(store, async () => {
-    const { raw } = await readKey(store, { applicationId, accessKeyId });
-    return {
-      result: undefined,
-      edits: [
-        { key: accessKeys, field: accessKeyId, before: raw, after: undefined },
-        { key: store.names.admin.keyHashes, field: accessKeyId, before: ANY, after: undefined },
-      ],
-    };
-  });
-}
-
 /** The hash of a key's secret; undefined where there is none. */
 export async function keyHashOf({ redis, names }: KeyStore, accessKeyId: string): Promise<string | undefined> {
-  return (await redis.hget(names.admin.keyHashes, accessKeyId)) ?? undefined;
+  return (await answered(redis.hget(names.admin.keyHashes, accessKeyId))) ?? undefined;
 }
 
 /** The keys of an application, the oldest first; the catalog's snapshot is such a world. */
@@ -149,13 +110,6 @@ async function changed<T>(
   throw new ServiceError('CATALOG_CHANGED', 'Somebody keeps changing the same record; nothing was written. Try again');
 }
 
-/** Of another application it is the same as none: whoever manages one learns nothing of others. */
-async function readKey(store: KeyStore, { applicationId, accessKeyId }: NamedKey) {
-  const read = await readField(store, store.names.hash('access-keys'), accessKeyId, accessKeyRecord, 'access key');
-  if (read.record.application !== applicationId) throw notFound('access key', accessKeyId);
-  return read;
-}
-
 async function readField<T>(
   { redis }: KeyStore,
   key: string,
@@ -163,7 +117,7 @@ async function readField<T>(
   schema: z.ZodType<T>,
   what: string,
 ): Promise<{ raw: string; record: T }> {
-  const raw = await redis.hget(key, field);
+  const raw = await answered(redis.hget(key, field));
   if (raw === null) throw notFound(what, field);
   const read = parseJson(raw, schema);
   if (!read.ok) {

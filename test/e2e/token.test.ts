@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { NewAccessKey } from '../../src/identity/access-keys.ts';
-import { createAccessKey, setAccessKeyEnabled } from '../../src/identity/key-store.ts';
+import { createAccessKey } from '../../src/identity/key-store.ts';
 import { loadSigningKey, type SigningKey } from '../../src/identity/signing.ts';
 import { issueToken, type TokenRequest } from '../../src/identity/tokens.ts';
 import { keyNames } from '../../src/redis/keys.ts';
@@ -151,8 +151,11 @@ describe('a token for one workflow', () => {
 });
 
 describe('an access key that is switched off', () => {
-  const set = (enabled: boolean) =>
-    setAccessKeyEnabled(store(), { applicationId: 'robot', accessKeyId: key.id, enabled });
+  const set = async (enabled: boolean) => {
+    const { redis, names } = store();
+    const record = JSON.parse((await redis.hget(names.hash('access-keys'), key.id)) ?? '') as object;
+    await redis.hset(names.hash('access-keys'), key.id, JSON.stringify({ ...record, enabled }));
+  };
 
   it('is refused with the very next tasks, and runs them again once it is on', async () => {
     const accessToken = await token();

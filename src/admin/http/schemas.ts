@@ -24,7 +24,7 @@ const WORDS: Readonly<Record<number, string>> = {
   401: 'No valid token; `error` tells whether a new one helps.',
   403: 'Unknown, or not permitted.',
   404: 'There is no such record.',
-  409: 'The record cannot be read, or somebody keeps changing it.',
+  409: 'The record cannot be read, somebody keeps changing it, or nobody would be left with the role ADMIN.',
   412: 'The record has changed since the version that If-Match names.',
   413: 'The body is larger than 1 MiB.',
   415: 'The body is of another kind than the route takes.',

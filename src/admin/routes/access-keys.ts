@@ -1,9 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import pLimit from 'p-limit';
 import { z } from 'zod';
+import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
-import { accessKeysOf, createAccessKey, deleteAccessKey, setAccessKeyEnabled } from '../../identity/key-store.ts';
+import { accessKeysOf, createAccessKey } from '../../identity/key-store.ts';
 import type { AccessKey } from '../../identity/records.ts';
 import { applicationUser } from '../../rbac/subject.ts';
+import { ANY, type Edit } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { refuse } from '../access/caller.ts';
 import { firstBeyond } from '../access/no-more-than.ts';
@@ -26,9 +29,11 @@ function keyOnWire(id: string, { enabled, createdAt }: AccessKey): z.infer<typeo
 
 /** Access keys of applications: made, switched off and deleted. A key's tokens work as long as it does. */
 export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
-  const { catalog, names, redis } = parts;
+  const { catalog, names, redis, writer } = parts;
   const store = { redis, names };
-  const refresh = async () => await catalog.refresh([names.hash('access-keys'), names.hash('applications')]);
+  const key = names.hash('access-keys');
+  // A secret's hash takes as long as it does to prove one: whoever makes many keys at once must not hold up everybody else.
+  const oneAtATime = pLimit(1);
 
   return async (app) => {
     app.get('/applications/:id/accessKeys', {
@@ -63,8 +68,8 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         demandRecord(snapshot, 'applications', id);
         const more = caller.isAdmin ? undefined : firstBeyond(snapshot, applicationUser(id), caller.subject);
         if (more !== undefined) refuse(caller, more);
-        const made = await createAccessKey(store, { applicationId: id, by: caller.id });
-        await refresh();
+        const made = await oneAtATime(() => createAccessKey(store, { applicationId: id, by: caller.id }));
+        await catalog.refresh([key, names.hash('applications')]);
         return { id: made.id, secret: made.secret };
       },
     });
@@ -80,8 +85,14 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       config: { permission: { kind: 'access', access: 'UPDATE', on } },
       async handler(request) {
         const { id, keyId } = request.params;
-        const record = await setAccessKeyEnabled(store, { applicationId: id, accessKeyId: keyId, enabled: 'toggle' });
-        await refresh();
+        let enabled: boolean | undefined;
+        const record = await writer.change([key], (snapshot) => {
+          const { raw, record } = demandKey(snapshot, id, keyId);
+          // Once: a plan that is made anew, because its own writing was not confirmed, must not switch it back.
+          enabled ??= !record.enabled;
+          const result: AccessKey = { ...record, enabled };
+          return { edits: [{ key, field: keyId, before: raw, after: JSON.stringify(result) }], result };
+        });
         return keyOnWire(keyId, record);
       },
     });
@@ -91,8 +102,11 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       config: { permission: { kind: 'access', access: 'UPDATE', on } },
       async handler(request) {
         const { id, keyId } = request.params;
-        await deleteAccessKey(store, { applicationId: id, accessKeyId: keyId });
-        await refresh();
+        await writer.change([key], (snapshot) => {
+          const { raw } = demandKey(snapshot, id, keyId);
+          const hash: Edit = { key: names.admin.keyHashes, field: keyId, before: ANY, after: undefined };
+          return { edits: [{ key, field: keyId, before: raw, after: undefined }, hash], result: undefined };
+        });
       },
     });
 
@@ -116,4 +130,13 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       },
     });
   };
+}
+
+/** Of another application it is the same as none: whoever manages one learns nothing of others. Throws NOT_FOUND. */
+function demandKey(snapshot: Snapshot, application: string, id: string): { raw: string; record: AccessKey } {
+  const entry = snapshot.parts.tables['access-keys'].get(id);
+  if (entry?.lookup.kind !== 'found' || entry.lookup.record.application !== application) {
+    throw new ServiceError('NOT_FOUND', `There is no access key ${id}`);
+  }
+  return { raw: entry.raw, record: entry.lookup.record };
 }

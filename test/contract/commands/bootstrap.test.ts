@@ -4,7 +4,7 @@ import { loadSnapshot } from '../../../src/catalog/load.ts';
 import type { NewAccessKey } from '../../../src/identity/access-keys.ts';
 import { verifySecret } from '../../../src/identity/access-keys.ts';
 import { bootstrap } from '../../../src/identity/bootstrap.ts';
-import { keyHashOf, setAccessKeyEnabled } from '../../../src/identity/key-store.ts';
+import { keyHashOf } from '../../../src/identity/key-store.ts';
 import { isAdmin } from '../../../src/rbac/decision.ts';
 import { applicationUser } from '../../../src/rbac/subject.ts';
 import { type Installation, install, resultOf } from './installation.ts';
@@ -74,7 +74,7 @@ describe('bootstrap', () => {
     const { code, stderr } = await run(here);
     expect(code).toBe(1);
     expect(stderr).toContain('key-1');
-    await setAccessKeyEnabled(here, { applicationId: 'ops', accessKeyId: 'key-1', enabled: false });
+    await here.put('access-keys', 'key-1', { application: 'ops', applicationUid: 'u', enabled: false, createdAt: 0 });
     expect((await run(here)).code).toBe(0);
   });
 

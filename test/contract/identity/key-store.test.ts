@@ -2,13 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { loadSnapshot } from '../../../src/catalog/load.ts';
 import { verifySecret } from '../../../src/identity/access-keys.ts';
-import {
-  accessKeysOf,
-  createAccessKey,
-  deleteAccessKey,
-  keyHashOf,
-  setAccessKeyEnabled,
-} from '../../../src/identity/key-store.ts';
+import { accessKeysOf, createAccessKey, keyHashOf } from '../../../src/identity/key-store.ts';
 import { type KeyNames, keyNames } from '../../../src/redis/keys.ts';
 import type {} from '../../support/redis-for-all.ts';
 import { freshPrefix } from '../support/live-catalog.ts';
@@ -76,50 +70,6 @@ describe('a new access key', () => {
 });
 
 describe('an access key', () => {
-  it('is switched off and on, and to what it is not', async () => {
-    const { id: accessKeyId } = await create();
-    const set = (enabled: boolean | 'toggle') =>
-      setAccessKeyEnabled(store(), { applicationId: 'claims', accessKeyId, enabled });
-    const now = async () => (await loadSnapshot(redis, names)).accessKey(accessKeyId)?.enabled;
-    for (const [asked, then] of [
-      [false, false],
-      [false, false],
-      ['toggle', true],
-      ['toggle', false],
-      [true, true],
-    ] as const) {
-      expect((await set(asked)).enabled).toBe(then);
-      expect(await now()).toBe(then);
-    }
-  });
-
-  it('is never where two who toggle it at once see the same', async () => {
-    const { id: accessKeyId } = await create();
-    const toggle = () => setAccessKeyEnabled(store(), { applicationId: 'claims', accessKeyId, enabled: 'toggle' });
-    const both = await Promise.all([toggle(), toggle()]);
-    expect(both.map(({ enabled }) => enabled).sort()).toEqual([false, true]);
-  });
-
-  it('is deleted with its hash', async () => {
-    const [first, second] = [await create(), await create()];
-    await deleteAccessKey(store(), { applicationId: 'claims', accessKeyId: first.id });
-    expect(await redis.hkeys(names.hash('access-keys'))).toEqual([second.id]);
-    expect(await redis.hkeys(names.admin.keyHashes)).toEqual([second.id]);
-  });
-
-  it('is none where it is named as another application’s', async () => {
-    const { id: accessKeyId } = await create();
-    await redis.hset(names.hash('applications'), 'other', '{}');
-    for (const applicationId of ['other', 'none']) {
-      const named = { applicationId, accessKeyId };
-      await expect(setAccessKeyEnabled(store(), { ...named, enabled: false })).rejects.toMatchObject({
-        code: 'NOT_FOUND',
-      });
-      await expect(deleteAccessKey(store(), named)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    }
-    expect((await loadSnapshot(redis, names)).accessKey(accessKeyId)?.enabled).toBe(true);
-  });
-
   it('is listed with the others of its application, the oldest first', async () => {
     const [first, second] = [await create(), await create()];
     await redis.hset(names.hash('applications'), 'other', '{}');
