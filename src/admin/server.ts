@@ -26,8 +26,8 @@ export interface AdminServer {
   readonly stated: readonly StatedRoute[];
 }
 
-/** Built, not listening. Throws where a route states no permission. */
-export async function buildServer(parts: AdminParts): Promise<AdminServer> {
+/** Built, not listening, with these routes (default: all there are). Throws where one states no permission. */
+export async function buildServer(parts: AdminParts, served = routes(parts)): Promise<AdminServer> {
   const app: FastifyInstance = fastify({
     loggerInstance: parts.log as FastifyBaseLogger,
     disableRequestLogging: true,
@@ -58,17 +58,18 @@ export async function buildServer(parts: AdminParts): Promise<AdminServer> {
     if (isPublic || (parts.catalog.loaded() && stale < STALE_AT_MOST_MS)) return;
     throw new ServiceError('UNREACHABLE', 'Redis does not answer: what is known of it may be out of date');
   });
-  app.addHook(
-    'onRequest',
-    createAuthorizer({
-      snapshot: () => parts.catalog.current(),
-      authenticate: parts.authenticate,
-      anonymous: parts.anonymous,
-    }),
-  );
+  const authorize = createAuthorizer({
+    snapshot: () => parts.catalog.current(),
+    authenticate: parts.authenticate,
+    anonymous: parts.anonymous,
+  });
+  app.addHook('onRequest', authorize);
+  app.addHook('preValidation', async (request) => {
+    if (request.body !== undefined) await authorize(request);
+  });
   letConnectionsEnd(app);
   await describeApi(app, parts.version);
-  await app.register(routes(parts));
+  await app.register(served);
   await app.ready();
   return { app, stated };
 }

@@ -22,7 +22,10 @@ declare module 'fastify' {
   }
 }
 
-/** Runs before a body is read: whoever may not, learns nothing about what is wrong with it. */
+/**
+ * Runs before a body is read: whoever may not, learns nothing about what is wrong with it. And again when it has been
+ * read, which whoever sends it can draw out: by then a key may be switched off and a role taken.
+ */
 export function createAuthorizer({ snapshot, authenticate, anonymous }: AuthorizationParts) {
   async function callerFor(request: FastifyRequest): Promise<Caller> {
     const token = tokenIn(request);
@@ -69,8 +72,9 @@ function demand(caller: Caller, permission: RoutePermission, params: PathParams,
 
 /** Asked again when a write is planned: by then there may be a record where none was. */
 export function demandWrite(snapshot: Snapshot, caller: Caller, creates: Permission, asked: Asked): void {
-  if (recordOf(snapshot, asked).kind !== 'absent') return demandAccess(caller, 'UPDATE', asked);
-  if (!caller.has(creates)) refuse(caller, `the permission ${creates}`);
+  const isNew = recordOf(snapshot, asked).kind === 'absent';
+  if (isNew ? caller.has(creates) : caller.may('UPDATE', asked)) return;
+  refuse(caller, `UPDATE, or the permission ${creates} where there is none yet,`, asked);
 }
 
 function tokenIn(request: FastifyRequest): string | undefined {

@@ -6,7 +6,6 @@ export const BODY_LIMIT = 1_048_576;
 
 /** Names that reach an object's prototype where somebody copies keys. */
 const REFUSED_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
-
 /**
  * How bodies are read: JSON, also without a body at all, which Orkes' clients announce and do not send; the text of a
  * prompt as it is, whatever it calls itself, where a route takes `rawText`.
@@ -35,7 +34,7 @@ const DEPTH_LIMIT = 64;
 function readJson(text: string): unknown {
   if (text === '') return undefined;
   if (isDeeperThan(DEPTH_LIMIT, text)) {
-    throw new ServiceError('REQUEST_INVALID', `The body nests deeper than ${DEPTH_LIMIT} levels`);
+    throw new ServiceError('REQUEST_INVALID', `The body has more than ${DEPTH_LIMIT} levels`);
   }
   try {
     return JSON.parse(text, refuseKeys);
@@ -65,6 +64,10 @@ function isDeeperThan(limit: number, text: string): boolean {
 function refuseKeys(this: unknown, key: string, value: unknown): unknown {
   if (REFUSED_KEYS.has(key) && !Array.isArray(this)) {
     throw new ServiceError('REQUEST_INVALID', `The body has a key "${key}", which no record may have`);
+  }
+  // Redis would hold another text, by which the record is not found again.
+  if (!key.isWellFormed() || (typeof value === 'string' && !value.isWellFormed())) {
+    throw new ServiceError('REQUEST_INVALID', 'The body has a text that is not Unicode: half of a surrogate pair');
   }
   return value;
 }

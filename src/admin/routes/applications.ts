@@ -8,9 +8,18 @@ import { callerOf, demandAccess } from '../access/caller.ts';
 import { applicationAsked } from '../access/targets.ts';
 import { answers, noBody, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import {
+  deleteRecords,
+  demandRecord,
+  demandVersion,
+  editsForNew,
+  fieldsOf,
+  rawOf,
+  recordText,
+  versionOf,
+} from '../records.ts';
 import { applicationOnWire, applicationUpdate, wireApplication } from '../wire/access.ts';
-import { demandRoles } from './roles.ts';
+import { withRoles } from './roles.ts';
 
 const tags = ['Applications'];
 const path = z.object({ id: z.string() });
@@ -93,7 +102,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           if (raw === undefined && !caller.isAdmin)
             throw new ServiceError('NOT_FOUND', `There is no application ${id}`);
           const found = snapshot.application(id);
-          const json = found === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
+          const json = fieldsOf(snapshot, 'applications', id);
           const patterns = workflows ?? found?.workflows ?? [];
           if (!caller.isAdmin && JSON.stringify(patterns) !== JSON.stringify(found?.workflows ?? [])) {
             throw new ServiceError(
@@ -170,11 +179,11 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             const caller = callerOf(snapshot, subject);
             const { raw, record, json } = demandRecord(snapshot, 'applications', id);
             demandVersion(request, raw);
-            if (isAdded) demandRoles(snapshot, [role]);
+            const sure = isAdded ? withRoles(parts, snapshot, [role]) : [];
             const others = record.roles.filter((held) => held !== role);
             const roles = isAdded ? [...others, role] : others;
             const after = recordText('applications', { ...json, roles }, { caller, before: json });
-            return { edits: [{ key, field: id, before: raw, after }], result: undefined };
+            return { edits: [...sure, { key, field: id, before: raw, after }], result: undefined };
           });
         },
       });

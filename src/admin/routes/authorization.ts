@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { ACCESSES, type Access, formatAccess, parseAccess, type TargetId, targetFault } from '../../rbac/grants.ts';
@@ -42,6 +43,7 @@ export function authorizationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   async function change(request: { body: GrantRequest }, caller: Caller, isGrant: boolean): Promise<void> {
     const wanted = requested(request.body);
     const key = names.grants(subjectId(wanted.subject));
+    // What is so already is made sure of, too: here it may not be known yet that somebody has just changed it.
     await writer.change([key, ...SERVED_KINDS.map((kind) => names.hash(kind))], (snapshot) => {
       const now = callerOf(snapshot, caller.subject);
       demandMayGrant(now, wanted, isGrant);
@@ -52,7 +54,6 @@ export function authorizationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         ? new Set([...held, ...wanted.access])
         : new Set([...held].filter((word) => !wanted.access.has(word)));
       const after = next.size === 0 ? undefined : formatAccess(next);
-      if (after === raw) return { edits: [], result: undefined };
       const sure = isGrant ? stillThere(parts, snapshot, wanted) : [];
       return { edits: [...sure, { key, field: wanted.target, before: raw, after }], result: undefined };
     });
@@ -108,6 +109,8 @@ export function authorizationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   };
 }
 
+const KINDS = { USER: 'users', GROUP: 'groups', ROLE: 'roles' } as const;
+
 const SERVED_KINDS = [
   'integrations',
   'models',
@@ -120,6 +123,8 @@ const SERVED_KINDS = [
 function requested({ subject, target, access }: GrantRequest): Requested {
   const holder = parseSubjectId(`${subject.type.toUpperCase()}:${subject.id}`);
   if (holder === undefined) throw new ServiceError('REQUEST_INVALID', 'subject.type: USER, GROUP or ROLE');
+  const bad = nameFault(KINDS[holder.type], applicationIdOf(holder) ?? holder.id);
+  if (bad !== undefined) throw new ServiceError('REQUEST_INVALID', `subject.id: ${bad}`);
   const words = parseAccess(access.map((word) => word.toUpperCase()).join(','));
   if ('fault' in words) throw new ServiceError('REQUEST_INVALID', `access: one or more of ${ACCESSES.join(', ')}`);
   return { subject: holder, target: targetOf(target), access: words.access };
@@ -127,7 +132,7 @@ function requested({ subject, target, access }: GrantRequest): Requested {
 
 function targetOf({ type, id }: { readonly type: string; readonly id: string }): TargetId {
   const target = `${type.toUpperCase()}:${id}`;
-  const fault = targetFault(target);
+  const fault = targetFault(target) ?? nameFault('prompts', id);
   if (fault !== undefined) throw new ServiceError('REQUEST_INVALID', `target: ${fault}`);
   return target as TargetId;
 }

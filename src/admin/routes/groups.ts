@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { nameFault } from '../../catalog/records.ts';
@@ -9,10 +10,19 @@ import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf } from '../access/caller.ts';
 import { answers, noBody, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import {
+  deleteRecords,
+  demandRecord,
+  demandVersion,
+  editsForNew,
+  fieldsOf,
+  rawOf,
+  recordText,
+  versionOf,
+} from '../records.ts';
 import { groupOnWire, groupUpdate, userOnWire, wireGrants, wireGroup, wireUser } from '../wire/access.ts';
 import { grantsOnWire } from '../wire/grants.ts';
-import { demandRoles } from './roles.ts';
+import { withRoles } from './roles.ts';
 
 const tags = ['Groups'];
 const path = z.object({ id: z.string() });
@@ -23,9 +33,15 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   const { catalog, names, writer } = parts;
   const key = names.hash('groups');
 
-  async function changeMembers(group: string, users: readonly string[], isMember: boolean): Promise<void> {
+  async function changeMembers(
+    request: FastifyRequest,
+    group: string,
+    users: readonly string[],
+    isMember: boolean,
+  ): Promise<void> {
     await writer.change([key, names.hash('applications')], (snapshot) => {
       const { raw } = demandRecord(snapshot, 'groups', group);
+      demandVersion(request, raw);
       const edits = users.map((member): Edit => ({ key: names.members(group), member, isMember }));
       const known = isMember ? users.flatMap((user) => applicationThere(parts, snapshot, user)) : [];
       return { edits: [unchanged(key, group, raw), ...known, ...edits], result: undefined };
@@ -78,8 +94,7 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const raw = rawOf(snapshot, 'groups', id);
           demandVersion(request, raw);
           const found = snapshot.group(id);
-          const json = found === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
-          if (roles != null) demandRoles(snapshot, roles);
+          const json = fieldsOf(snapshot, 'groups', id);
           const fields = {
             ...json,
             description: description ?? found?.description,
@@ -90,7 +105,7 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const edit = { key, field: id, before: raw, after: recordText('groups', fields, { caller, before: json }) };
           const swept =
             raw === undefined ? editsForNew({ names, snapshot, caller }, { kind: 'groups', name: id }, undefined) : [];
-          return { edits: [edit, ...swept], result: undefined };
+          return { edits: [...withRoles(parts, snapshot, roles ?? []), edit, ...swept], result: undefined };
         });
         const snapshot = catalog.current();
         const { raw, record } = demandRecord(snapshot, 'groups', id);
@@ -144,7 +159,7 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           response: answers({ 200: nothing }),
         },
         config: { permission: { kind: 'admin' } },
-        handler: async (request) => await changeMembers(request.params.id, request.body, isMember),
+        handler: async (request) => await changeMembers(request, request.params.id, request.body, isMember),
       });
       app.route({
         method,
@@ -157,7 +172,8 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           response: answers({ 200: nothing }),
         },
         config: { permission: { kind: 'admin' } },
-        handler: async (request) => await changeMembers(request.params.groupId, [request.params.userId], isMember),
+        handler: async (request) =>
+          await changeMembers(request, request.params.groupId, [request.params.userId], isMember),
       });
     }
 

@@ -11,7 +11,17 @@ import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
 import { integrationAsked } from '../access/targets.ts';
 import { answers, flag, isTrue, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import {
+  deleteRecords,
+  demandRecord,
+  demandVersion,
+  editsForNew,
+  fieldsOf,
+  rawOf,
+  recordText,
+  versionIn,
+  versionOf,
+} from '../records.ts';
 import {
   type IntegrationUpdate,
   integrationOnWire,
@@ -30,6 +40,7 @@ const on = (params: Readonly<Record<string, string>>) => integrationAsked(params
 /** Integrations of AWS Bedrock: Orkes' IntegrationResource. */
 export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   const { catalog, names, writer } = parts;
+  const key = names.hash('integrations');
 
   /** None for a category that is not ours: a picker for vector stores has nothing to pick here. */
   const shown = (caller: Caller, { category = 'AI_MODEL', activeOnly }: z.infer<typeof filter>, withApis: boolean) =>
@@ -65,7 +76,7 @@ export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         if (known.size < request.body.length) {
           throw new ServiceError('REQUEST_INVALID', 'an integration is named twice');
         }
-        await writer.change([names.hash('integrations')], (snapshot) => {
+        await writer.change([key], (snapshot) => {
           const caller = callerOf(snapshot, subject);
           const edits = request.body.flatMap(({ name, ...update }) => {
             demandWrite(snapshot, caller, 'INTEGRATION_CREATE', integrationAsked(name));
@@ -118,13 +129,14 @@ export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request, reply) {
         const { name } = request.params;
         const { subject } = callerOfRequest(request);
-        await writer.change([names.hash('integrations')], (snapshot) => {
+        const version = await writer.change([key], (snapshot) => {
           const caller = callerOf(snapshot, subject);
           demandVersion(request, rawOf(snapshot, 'integrations', name));
           demandWrite(snapshot, caller, 'INTEGRATION_CREATE', integrationAsked(name));
-          return { edits: writeIntegration(parts, snapshot, caller, name, request.body), result: undefined };
+          const edits = writeIntegration(parts, snapshot, caller, name, request.body);
+          return { edits, result: versionIn(edits, key, name) };
         });
-        void reply.header('etag', versionOf(rawOf(catalog.current(), 'integrations', name) ?? ''));
+        void reply.header('etag', version);
       },
     });
 
@@ -168,7 +180,7 @@ function writeIntegration(
   const raw = rawOf(snapshot, 'integrations', name);
   const found = snapshot.integration(name);
   const stored = found.kind === 'found' ? found.record : undefined;
-  const json = stored === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
+  const json = fieldsOf(snapshot, 'integrations', name);
   if (stored !== undefined && update.type !== undefined && update.type !== stored.type) {
     throw new ServiceError('REQUEST_INVALID', `type: the integration is of type ${stored.type}, which cannot change`);
   }

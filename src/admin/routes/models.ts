@@ -9,7 +9,17 @@ import { type Caller, callerOf, demandAccess, refuse } from '../access/caller.ts
 import { integrationAsked, modelAsked } from '../access/targets.ts';
 import { answers, flag, isTrue, noBody, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import {
+  deleteRecords,
+  demandRecord,
+  demandVersion,
+  editsForNew,
+  fieldsOf,
+  rawOf,
+  recordText,
+  versionIn,
+  versionOf,
+} from '../records.ts';
 import { type ModelUpdate, modelOnWire, modelsFor, modelUpdate, wireModel } from '../wire/integration.ts';
 import { promptOnWire, wirePrompt } from '../wire/prompt.ts';
 import { withIntegration } from './integrations.ts';
@@ -81,13 +91,14 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request, reply) {
         const { name, model } = request.params;
         const { subject } = callerOfRequest(request);
-        await writer.change([names.hash('models'), names.hash('integrations')], (snapshot) => {
+        const version = await writer.change([names.hash('models'), names.hash('integrations')], (snapshot) => {
           const caller = callerOf(snapshot, subject);
           demandAccess(caller, 'UPDATE', modelAsked(name, model));
           demandVersion(request, rawOf(snapshot, 'models', `${name}:${model}`));
-          return { edits: writeModel(parts, snapshot, caller, { name, model }, request.body), result: undefined };
+          const edits = writeModel(parts, snapshot, caller, { name, model }, request.body);
+          return { edits, result: versionIn(edits, names.hash('models'), `${name}:${model}`) };
         });
-        void reply.header('etag', versionOf(rawOf(catalog.current(), 'models', `${name}:${model}`) ?? ''));
+        void reply.header('etag', version);
       },
     });
 
@@ -181,7 +192,7 @@ function writeModel(
   const raw = rawOf(snapshot, 'models', field);
   const found = snapshot.lookup('models', field);
   const stored = found.kind === 'found' ? found.record : undefined;
-  const json = stored === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
+  const json = fieldsOf(snapshot, 'models', field);
   const configuration = update.configuration ?? json?.['configuration'];
   const named = (configuration as { modelId?: unknown } | null | undefined)?.modelId;
   // What is called in place of the name: limits and lanes follow it, so it is the integration's affair.

@@ -12,7 +12,17 @@ import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
 import { modelAsked, promptAsked } from '../access/targets.ts';
 import { answers, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import {
+  deleteRecords,
+  demandRecord,
+  demandVersion,
+  editsForNew,
+  fieldsOf,
+  rawOf,
+  recordText,
+  versionIn,
+  versionOf,
+} from '../records.ts';
 import { promptOnWire, promptUpdate, wirePrompt } from '../wire/prompt.ts';
 import { templateIn } from '../wire/template.ts';
 import { tagsToWrite } from './tags.ts';
@@ -145,11 +155,12 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             version:
               autoIncrement?.toLowerCase() === 'true' ? 'next' : version === undefined ? unnamed : Number(version),
           };
-          await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
+          const saved = await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
             demandVersion(request, rawOf(snapshot, 'prompts', name));
-            return { edits: writePrompt(parts, snapshot, callerOf(snapshot, subject), name, write), result: undefined };
+            const edits = writePrompt(parts, snapshot, callerOf(snapshot, subject), name, write);
+            return { edits, result: versionIn(edits, names.hash('prompts'), name) };
           });
-          void reply.header('etag', versionOf(rawOf(catalog.current(), 'prompts', name) ?? ''));
+          void reply.header('etag', saved);
         },
       });
     }
@@ -232,7 +243,7 @@ function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name
   const raw = rawOf(snapshot, 'prompts', name);
   const found = snapshot.prompt(name);
   const stored = found.kind === 'found' ? found.record : undefined;
-  const json = stored === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
+  const json = fieldsOf(snapshot, 'prompts', name);
   const highest = stored === undefined ? 0 : Math.max(...versionsOf(stored));
   const number =
     write.version === 'next' ? highest + 1 : write.version === 'latest' ? Math.max(1, highest) : write.version;

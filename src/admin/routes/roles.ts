@@ -5,11 +5,21 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { didYouMean } from '../../parsing.ts';
 import { isSystemRole, PERMISSIONS, SYSTEM_ROLES } from '../../rbac/permissions.ts';
+import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { type Caller, callerOf } from '../access/caller.ts';
 import { answers, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, editsForNew, rawOf, recordText, versionOf } from '../records.ts';
+import {
+  deleteRecords,
+  demandRecord,
+  demandVersion,
+  editsForNew,
+  fieldsOf,
+  rawOf,
+  recordText,
+  versionOf,
+} from '../records.ts';
 import { roleOnWire, wireRole } from '../wire/access.ts';
 import { ignored, ignoredAudit } from '../wire/common.ts';
 
@@ -49,7 +59,7 @@ export function roleRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       if (mustBe === 'there' && raw === undefined) throw new ServiceError('NOT_FOUND', `There is no role ${name}`);
       const found = snapshot.lookup('roles', name);
       const stored = found.kind === 'found' ? found.record : undefined;
-      const json = stored === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
+      const json = fieldsOf(snapshot, 'roles', name);
       const fields = {
         ...json,
         description: description ?? stored?.description,
@@ -154,10 +164,13 @@ export function roleRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   };
 }
 
-/** A role that nobody made would begin to count when somebody makes it. Throws REQUEST_INVALID. */
-export function demandRoles(snapshot: Snapshot, roles: readonly string[]): void {
-  const known = [...SYSTEM, ...snapshot.names('roles')];
-  const unknown = roles.find((role) => !known.includes(role));
-  if (unknown === undefined) return;
+/** That roles are there still when they are given: one that nobody made would begin to count when somebody makes it. Throws REQUEST_INVALID. */
+export function withRoles({ names }: AdminParts, snapshot: Snapshot, roles: readonly string[]): Edit[] {
+  const known = new Set([...SYSTEM, ...snapshot.names('roles')]);
+  const unknown = roles.find((role) => !known.has(role));
+  if (unknown === undefined) {
+    const made = [...new Set(roles)].filter((role) => !isSystemRole(role));
+    return made.map((role) => unchanged(names.hash('roles'), role, rawOf(snapshot, 'roles', role)));
+  }
   throw new ServiceError('REQUEST_INVALID', `roles: there is no role "${unknown}".${didYouMean(unknown, known)}`);
 }

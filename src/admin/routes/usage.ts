@@ -7,7 +7,7 @@ import { callerOf, demandAccess } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';
 import { answers, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { demandRecord, recordText } from '../records.ts';
+import { demandRecord, demandVersion, recordText } from '../records.ts';
 import { modelsFor } from '../wire/integration.ts';
 
 const tags = ['Usage'];
@@ -73,6 +73,7 @@ export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const caller = callerOf(snapshot, subject);
           demandAccess(caller, 'UPDATE', modelAsked(name, api));
           const { raw, json } = demandRecord(snapshot, 'models', field);
+          demandVersion(request, raw);
           const frequency = tokenLimitPeriod === 'DAY' ? 'daily' : 'monthly';
           const after = recordText('models', { ...json, maxTokens, frequency }, { caller, before: json });
           return { edits: [{ key: names.hash('models'), field, before: raw, after }], result: undefined };

@@ -12,10 +12,10 @@ import { holdersFor } from '../access/no-more-than.ts';
 import { askedOf, withTags } from '../access/targets.ts';
 import { answers, flag, isTrue, nothing } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, rawOf, recordText, versionOf } from '../records.ts';
+import { deleteRecords, demandRecord, demandVersion, fieldsOf, rawOf, recordText, versionOf } from '../records.ts';
 import { userOnWire, userUpdate, wireAccess, wireGrants, wireUser } from '../wire/access.ts';
 import { grantsOnWire } from '../wire/grants.ts';
-import { demandRoles } from './roles.ts';
+import { withRoles } from './roles.ts';
 
 const tags = ['Users'];
 const path = z.object({ id: z.string() });
@@ -78,8 +78,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const raw = rawOf(snapshot, 'users', id);
           demandVersion(request, raw);
           const found = snapshot.user(id);
-          const json = found === undefined ? undefined : (JSON.parse(raw ?? '{}') as Record<string, unknown>);
-          if (roles != null) demandRoles(snapshot, roles);
+          const json = fieldsOf(snapshot, 'users', id);
           const fields = {
             ...json,
             name: name ?? found?.name ?? id,
@@ -89,7 +88,8 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             applicationUser: undefined,
           };
           const edit = { key, field: id, before: raw, after: recordText('users', fields, { caller, before: json }) };
-          return { edits: [edit, ...(groups == null ? [] : memberships(id, groups))], result: undefined };
+          const sure = withRoles(parts, snapshot, roles ?? []);
+          return { edits: [...sure, edit, ...(groups == null ? [] : memberships(id, groups))], result: undefined };
 
           function memberships(member: string, wanted: readonly string[]): Edit[] {
             const joined = [...new Set(wanted)].flatMap((group): Edit[] => [

@@ -31,8 +31,8 @@ describe('a body of JSON', () => {
 
   it.each([
     ['that is none', '{', 400, 'not JSON'],
-    ['that nests too deep', deep(65), 400, 'deeper than 64'],
-    ['that nests without end', deep(200_000), 400, 'deeper than 64'],
+    ['that nests too deep', deep(65), 400, 'more than 64'],
+    ['that nests without end', deep(200_000), 400, 'more than 64'],
     ['with a key that reaches prototypes', '{"a":{"__proto__":{"x":1}}}', 400, '__proto__'],
     ['with a constructor', '{"constructor":1}', 400, 'constructor'],
     ['that is too large', `"${'x'.repeat(BODY_LIMIT)}"`, 413, 'too large'],

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type RunningAdmin, startAdminServer } from '../../support/admin.ts';
+import type {} from '../../support/redis-for-all.ts';
+
+let server: RunningAdmin;
+beforeAll(async () => {
+  server = await startAdminServer(inject('redisUrl'));
+});
+afterAll(async () => await server?.stop());
+
+const attempt = (keyId: string, headers = {}) =>
+  server.client().call('POST', '/api/token', { body: { keyId, keySecret: 'wrong' }, headers });
+
+// In this order: what is counted by address stays counted for a minute.
+describe('rule 15: the token endpoint under attack', () => {
+  it('proves two at once, lets 32 wait, refuses the rest with 429 and Retry-After; other routes go on', async () => {
+    const flood = Promise.all(Array.from({ length: 80 }, (_, at) => attempt(`unknown-${at}`)));
+    let answeredMeanwhile = 0;
+    let isOver = false;
+    const others = (async () => {
+      while (!isOver) {
+        expect(await server.admin.get('/api/applications')).toMatchObject({ status: 200 });
+        if (!isOver) answeredMeanwhile += 1;
+      }
+    })();
+    const answers = await flood;
+    isOver = true;
+    await others;
+    const refused = answers.filter(({ status }) => status === 429);
+    for (const { headers, body } of refused) {
+      expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+      expect(body.retryable).toBe(true);
+    }
+    // A place that frees while they still arrive is taken by another.
+    expect(answers.length - refused.length).toBeGreaterThanOrEqual(34);
+    expect(refused.length).toBeGreaterThan(20);
+    expect(answers.every(({ status }) => status === 429 || status === 401)).toBe(true);
+    expect(answeredMeanwhile).toBeGreaterThan(5);
+  });
+
+  it('counts what fails by key and by address, which X-Forwarded-For does not change', async () => {
+    const statuses: number[] = [];
+    for (let at = 0; at < 60; at += 1) {
+      const from = `10.0.0.${at}`;
+      const headers = { 'x-forwarded-for': from, 'x-real-ip': from, forwarded: `for=${from}` };
+      statuses.push((await attempt(`guessed-${at}`, headers)).status);
+    }
+    expect(statuses.at(-1)).toBe(429);
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  });
+
+  it('and whose secret was right from there before still gets in', async () => {
+    const { id, secret } = server.adminKey;
+    const answer = await server.client().post('/api/token', { keyId: id, keySecret: secret });
+    expect(answer).toMatchObject({ status: 200 });
+    // Nobody else does.
+    expect(await attempt('one-more')).toMatchObject({ status: 429 });
+  });
+
+  it('many keys made at once hold up nobody who proves one', async () => {
+    const { id } = (await server.admin.post('/api/applications', { name: 'many' })).body;
+    const made = Promise.all(Array.from({ length: 10 }, () => server.admin.post(`/api/applications/${id}/accessKeys`)));
+    let isOver = false;
+    void made.then(() => {
+      isOver = true;
+    });
+    const { id: keyId, secret: keySecret } = server.adminKey;
+    expect(await server.client().post('/api/token', { keyId, keySecret })).toMatchObject({ status: 200 });
+    expect(isOver).toBe(false);
+    for (const { status } of await made) expect(status).toBe(200);
+  });
+});
