@@ -42,7 +42,7 @@ export interface RunningAdmin {
   /** An application with these roles and an access key of its own, as somebody who calls the API. */
   somebody(name: string, roles?: readonly string[]): Promise<Somebody>;
   /** Another server over the same records, as the same administrator. */
-  replica(): Promise<Replica>;
+  replica(more?: NodeJS.ProcessEnv): Promise<Replica>;
   stop(): Promise<void>;
 }
 
@@ -92,9 +92,9 @@ export async function startAdminServer(redisUrl: string, more: NodeJS.ProcessEnv
       const own = client(await tokenFor(client(), key));
       return { ...own, applicationId: application.id, userId: `app:${application.id}`, key };
     },
-    async replica() {
+    async replica(others = {}) {
       const otherPort = await freePort();
-      const other = await startProcess({ ...env, ADMIN_PORT: String(otherPort) }, otherPort);
+      const other = await startProcess({ ...env, ...others, ADMIN_PORT: String(otherPort) }, otherPort);
       return { ...other, admin: clientAt(other.url, admin.token) };
     },
     stop,

@@ -91,7 +91,7 @@ describe('rule 12: a body', () => {
     ['with __proto__ deep down', '{"name":"p","permissions":[{"name":"x","__proto__":{}}]}', 400],
     ['with __proto__ in another spelling', '{"name":"p","\\u005f_proto__":{}}', 400],
     ['with constructor', '{"name":"p","constructor":{"prototype":{}}}', 400],
-    ['of many levels', `{"name":"deep","createdBy":${'['.repeat(5_000)}${']'.repeat(5_000)}}`, 400],
+    ['of many levels', `{"name":"deep","createdBy":${'['.repeat(50)}${']'.repeat(50)}}`, 400],
     ['of levels without end', '['.repeat(1_000_000), 400],
     ['with a text that is not Unicode', '{"name":"\\ud800"}', 400],
     ['with a key that is not known', '{"name":"x","permission":[]}', 400],
