@@ -53,9 +53,14 @@ describe('what goes with a record', () => {
     ]);
   });
 
-  it('of an integration: grants on it; its models are named beside it', async () => {
+  it('of an integration: grants on it, its models, and what goes with those', async () => {
     expect(await leftovers({ kind: 'integrations', name: 'main' })).toEqual([
+      'grants:GROUP:analysts INTEGRATION:main:a',
       'grants:GROUP:analysts INTEGRATION_PROVIDER:main',
+      'grants:USER:alice INTEGRATION:main:a',
+      'models main:a',
+      'models main:b',
+      'prompts greet = {"template":"Hi","integrations":[]}',
     ]);
   });
 
