@@ -29,7 +29,7 @@ export function readBodies(app: FastifyInstance): void {
 }
 
 /** No record nests deeper than a few levels; what nests by thousands overflows the stack of whoever walks over it. */
-const DEPTH_LIMIT = 64;
+const DEPTH_LIMIT = 32;
 
 function readJson(text: string): unknown {
   if (text === '') return undefined;

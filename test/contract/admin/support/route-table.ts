@@ -10,6 +10,8 @@ export interface Row {
   readonly body?: (cell: Cell) => unknown;
   /** Everybody else is refused: with 401 whoever has no token, with 403 whoever has one. */
   readonly may: readonly Kind[];
+  /** What whoever may is answered. Default 200. */
+  readonly answer?: number;
 }
 
 const SIGNED_IN = [
@@ -106,6 +108,13 @@ export const TABLE: readonly Row[] = [
   row(`DELETE ${M}`, model, DELETERS),
   row(`GET ${M}/prompt`, then(model, '/prompt'), SIGNED_IN),
   row(`POST ${M}/prompt/{prompt}`, (cell) => `${model(cell)}/prompt/p${cell.id}`, ['ADMIN', 'creator'], nothing),
+  row(
+    'GET /api/integrations/llm/{name}/token/history',
+    ({ id }) => `/api/integrations/llm/i${id}/token/history`,
+    SIGNED_IN,
+  ),
+  row(`GET ${I}/metrics`, then(integration, '/metrics'), SIGNED_IN),
+  row(`GET ${M}/metrics`, then(model, '/metrics'), READERS),
   row('GET /api/integrations/llm/{name}/token', ({ id }) => `/api/integrations/llm/i${id}/token`, READERS),
   row(
     'POST /api/integrations/llm/{name}/token',
@@ -115,6 +124,14 @@ export const TABLE: readonly Row[] = [
   ),
 
   row('GET /api/prompts', at('/api/prompts'), SIGNED_IN),
+  {
+    route: 'POST /api/prompts/test',
+    path: at('/api/prompts/test'),
+    may: ['ADMIN', 'creator', 'EXECUTE'],
+    body: ({ id }) => ({ llmProvider: `i${id}`, model: 'm', prompt: 'Hello ${name}' }),
+    // There is no model to call here: whoever may is told that a variable is missing.
+    answer: 400,
+  },
   row(
     'POST /api/prompts',
     at('/api/prompts'),
