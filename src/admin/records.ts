@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { leftoversOf, type RecordName } from '../catalog/changes/leftovers.ts';
 import { RECORD_SCHEMAS, type RecordKinds } from '../catalog/records.ts';
@@ -70,29 +68,10 @@ export function fieldsOf(
   return entry.lookup.kind === 'found' ? (JSON.parse(entry.raw) as Record<string, unknown>) : {};
 }
 
-/** A record's version, as an ETag (RFC 9110): another text is another version, whoever wrote it and however. */
-export function versionOf(raw: string): string {
-  return `"${createHash('sha256').update(raw).digest('base64url').slice(0, 22)}"`;
-}
-
-/** The version that edits make of a record: not what stands there when they are written, which may be somebody else's by then. */
-export function versionIn(edits: readonly Edit[], key: string, field: string): string {
+/** The text that edits make of a record: not what stands there when they are written, which may be somebody else's by then. */
+export function textIn(edits: readonly Edit[], key: string, field: string): string {
   const edit = edits.find((each) => isFieldEdit(each) && each.key === key && each.field === field);
-  return versionOf(edit !== undefined && isFieldEdit(edit) ? (edit.after ?? '') : '');
-}
-
-/** Throws PRECONDITION_FAILED where If-Match names another version than what stands there; without it, anything will do. */
-export function demandVersion(request: FastifyRequest, raw: string | undefined): void {
-  const wanted = request.headers['if-match'];
-  if (wanted === undefined) return;
-  const versions = wanted.split(',').map((version) => version.trim());
-  if (raw !== undefined && (versions.includes('*') || versions.includes(versionOf(raw)))) return;
-  throw new ServiceError(
-    'PRECONDITION_FAILED',
-    raw === undefined
-      ? 'If-Match names a version of a record that does not exist'
-      : 'Somebody else has changed the record since: read it again and repeat what you meant to change',
-  );
+  return edit !== undefined && isFieldEdit(edit) ? (edit.after ?? '') : '';
 }
 
 /** The text to write: who changed it and when is ours to say, whatever a body says of it. Throws REQUEST_INVALID where the record would not be one. */

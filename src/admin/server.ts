@@ -7,6 +7,7 @@ import { checkHosts } from './http/hosts.ts';
 import { describeApi, OPENAPI_PATH } from './http/openapi.ts';
 import { plainProblem, sendProblem, sendRaw } from './http/problem.ts';
 import { useSchemas } from './http/schemas.ts';
+import { useVersions } from './http/versions.ts';
 import type { AdminParts } from './parts.ts';
 import { routes } from './routes/index.ts';
 
@@ -43,6 +44,7 @@ export async function buildServer(parts: AdminParts, served = routes(parts)): Pr
   app.addHook('onRoute', (route) => void stated.push(...statedBy(route)));
   app.decorateRequest('caller', undefined);
   useSchemas(app);
+  useVersions(app, parts.keyring);
   readBodies(app);
   app.setErrorHandler(async (error, request, reply) => await sendProblem(request, reply, error));
   app.setNotFoundHandler(async (request, reply) =>

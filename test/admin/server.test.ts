@@ -6,13 +6,16 @@ import type { AdminParts } from '../../src/admin/parts.ts';
 import { buildServer } from '../../src/admin/server.ts';
 import { NOTHING, Snapshot } from '../../src/catalog/snapshot.ts';
 import { keyNames } from '../../src/redis/keys.ts';
+import { parseKeyring } from '../../src/secrets/keyring.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { encryptionKeys } from '../support/encryption-keys.ts';
 
 const snapshot = new Snapshot(NOTHING);
 const neverAsked = async () => await Promise.reject(new Error('this server has no records'));
 
 /** What a server is made of that has no records: none of its routes is called for any. */
 const parts = {
+  keyring: parseKeyring(encryptionKeys('k1')),
   redis: new Redis({ lazyConnect: true }),
   names: keyNames('t:'),
   catalog: {

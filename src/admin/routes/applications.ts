@@ -7,17 +7,9 @@ import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf, demandAccess } from '../access/caller.ts';
 import { applicationAsked } from '../access/targets.ts';
 import { answers, noBody, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import {
-  deleteRecords,
-  demandRecord,
-  demandVersion,
-  editsForNew,
-  fieldsOf,
-  rawOf,
-  recordText,
-  versionOf,
-} from '../records.ts';
+import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText } from '../records.ts';
 import { applicationOnWire, applicationUpdate, wireApplication } from '../wire/access.ts';
 import { withRoles } from './roles.ts';
 
@@ -63,7 +55,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           return { edits: [{ key, field: id, before: undefined, after }], result: undefined };
         });
         const { raw, record } = demandRecord(catalog.current(), 'applications', id);
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return applicationOnWire(id, record);
       },
     });
@@ -73,7 +65,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       config: { permission: { kind: 'access', access: 'READ', on } },
       async handler(request, reply) {
         const { raw, record } = demandRecord(catalog.current(), 'applications', request.params.id);
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return applicationOnWire(request.params.id, record);
       },
     });
@@ -131,7 +123,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           return { edits: [edit, ...swept], result: undefined };
         });
         const { raw, record } = demandRecord(catalog.current(), 'applications', id);
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return applicationOnWire(id, record);
       },
     });

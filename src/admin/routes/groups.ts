@@ -9,17 +9,9 @@ import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf } from '../access/caller.ts';
 import { answers, noBody, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import {
-  deleteRecords,
-  demandRecord,
-  demandVersion,
-  editsForNew,
-  fieldsOf,
-  rawOf,
-  recordText,
-  versionOf,
-} from '../records.ts';
+import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText } from '../records.ts';
 import { groupOnWire, groupUpdate, userOnWire, wireGrants, wireGroup, wireUser } from '../wire/access.ts';
 import { grantsOnWire } from '../wire/grants.ts';
 import { withRoles } from './roles.ts';
@@ -69,7 +61,7 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request, reply) {
         const snapshot = catalog.current();
         const { raw, record } = demandRecord(snapshot, 'groups', request.params.id);
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return groupOnWire(snapshot, request.params.id, record);
       },
     });
@@ -109,7 +101,7 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         });
         const snapshot = catalog.current();
         const { raw, record } = demandRecord(snapshot, 'groups', id);
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return groupOnWire(snapshot, id, record);
       },
     });

@@ -10,18 +10,9 @@ import { callerOfRequest, demandWrite } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
 import { integrationAsked } from '../access/targets.ts';
 import { answers, flag, isTrue, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import {
-  deleteRecords,
-  demandRecord,
-  demandVersion,
-  editsForNew,
-  fieldsOf,
-  rawOf,
-  recordText,
-  versionIn,
-  versionOf,
-} from '../records.ts';
+import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
 import {
   type IntegrationUpdate,
   integrationOnWire,
@@ -111,7 +102,7 @@ export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         const snapshot = catalog.current();
         const { raw, record } = demandRecord(snapshot, 'integrations', name);
         const models = modelsFor(snapshot, callerOfRequest(request), name, { activeOnly: false });
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return integrationOnWire(name, record, { models, withApis: false });
       },
     });
@@ -134,9 +125,9 @@ export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           demandVersion(request, rawOf(snapshot, 'integrations', name));
           demandWrite(snapshot, caller, 'INTEGRATION_CREATE', integrationAsked(name));
           const edits = writeIntegration(parts, snapshot, caller, name, request.body);
-          return { edits, result: versionIn(edits, key, name) };
+          return { edits, result: textIn(edits, key, name) };
         });
-        void reply.header('etag', version);
+        tellVersion(reply, version);
       },
     });
 

@@ -8,18 +8,9 @@ import { callerOfRequest } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess, refuse } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';
 import { answers, flag, isTrue, noBody, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import {
-  deleteRecords,
-  demandRecord,
-  demandVersion,
-  editsForNew,
-  fieldsOf,
-  rawOf,
-  recordText,
-  versionIn,
-  versionOf,
-} from '../records.ts';
+import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
 import { type ModelUpdate, modelOnWire, modelsFor, modelUpdate, wireModel } from '../wire/integration.ts';
 import { promptOnWire, wirePrompt } from '../wire/prompt.ts';
 import { withIntegration } from './integrations.ts';
@@ -73,7 +64,7 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request, reply) {
         const { name, model } = request.params;
         const { raw, record, json } = demandRecord(catalog.current(), 'models', `${name}:${model}`);
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return modelOnWire(name, model, record, json);
       },
     });
@@ -96,9 +87,9 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           demandAccess(caller, 'UPDATE', modelAsked(name, model));
           demandVersion(request, rawOf(snapshot, 'models', `${name}:${model}`));
           const edits = writeModel(parts, snapshot, caller, { name, model }, request.body);
-          return { edits, result: versionIn(edits, names.hash('models'), `${name}:${model}`) };
+          return { edits, result: textIn(edits, names.hash('models'), `${name}:${model}`) };
         });
-        void reply.header('etag', version);
+        tellVersion(reply, version);
       },
     });
 

@@ -11,18 +11,9 @@ import { callerOfRequest, demandWrite } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
 import { modelAsked, promptAsked } from '../access/targets.ts';
 import { answers, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import {
-  deleteRecords,
-  demandRecord,
-  demandVersion,
-  editsForNew,
-  fieldsOf,
-  rawOf,
-  recordText,
-  versionIn,
-  versionOf,
-} from '../records.ts';
+import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
 import { promptOnWire, promptUpdate, wirePrompt } from '../wire/prompt.ts';
 import { templateIn } from '../wire/template.ts';
 import { tagsToWrite } from './tags.ts';
@@ -120,7 +111,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         if (wanted !== undefined && templateOf(record, wanted) === undefined) {
           throw new ServiceError('NOT_FOUND', `The prompt ${name} has no version ${wanted}`);
         }
-        void reply.header('etag', versionOf(raw));
+        tellVersion(reply, raw);
         return promptOnWire(name, record, wanted);
       },
     });
@@ -158,9 +149,9 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const saved = await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
             demandVersion(request, rawOf(snapshot, 'prompts', name));
             const edits = writePrompt(parts, snapshot, callerOf(snapshot, subject), name, write);
-            return { edits, result: versionIn(edits, names.hash('prompts'), name) };
+            return { edits, result: textIn(edits, names.hash('prompts'), name) };
           });
-          void reply.header('etag', saved);
+          tellVersion(reply, saved);
         },
       });
     }

@@ -9,17 +9,9 @@ import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { type Caller, callerOf } from '../access/caller.ts';
 import { answers, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import {
-  deleteRecords,
-  demandRecord,
-  demandVersion,
-  editsForNew,
-  fieldsOf,
-  rawOf,
-  recordText,
-  versionOf,
-} from '../records.ts';
+import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText } from '../records.ts';
 import { roleOnWire, wireRole } from '../wire/access.ts';
 import { ignored, ignoredAudit } from '../wire/common.ts';
 
@@ -127,7 +119,7 @@ export function roleRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request, reply) {
         const { name } = request.params;
         const snapshot = catalog.current();
-        if (!isSystemRole(name)) void reply.header('etag', versionOf(demandRecord(snapshot, 'roles', name).raw));
+        if (!isSystemRole(name)) tellVersion(reply, demandRecord(snapshot, 'roles', name).raw);
         return roleOnWire(snapshot, name);
       },
     });

@@ -10,8 +10,9 @@ import { type Caller, callerOf, demandGrantor, refuse } from '../access/caller.t
 import type { PathParams } from '../access/route-permission.ts';
 import { type Asked, applicationAsked, integrationAsked, modelAsked, promptAsked } from '../access/targets.ts';
 import { answers, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import { demandRecord, demandVersion, recordText, versionOf } from '../records.ts';
+import { demandRecord, recordText } from '../records.ts';
 import { wireTag } from '../wire/common.ts';
 
 interface Tagged {
@@ -73,7 +74,7 @@ export function tagRoutes({ catalog, names, writer }: AdminParts): FastifyPlugin
         config: { permission: { kind: 'access', access: 'READ', on: asked } },
         async handler(request, reply) {
           const { raw, record } = demandRecord(catalog.current(), kind, nameIn(request.params));
-          void reply.header('etag', versionOf(raw));
+          tellVersion(reply, raw);
           return record.tags;
         },
       });

@@ -6,8 +6,9 @@ import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf, demandAccess } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';
 import { answers, nothing } from '../http/schemas.ts';
+import { demandVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import { demandRecord, demandVersion, recordText } from '../records.ts';
+import { demandRecord, recordText } from '../records.ts';
 import { modelsFor } from '../wire/integration.ts';
 
 const tags = ['Usage'];

@@ -11,8 +11,9 @@ import { callerOf } from '../access/caller.ts';
 import { holdersFor } from '../access/no-more-than.ts';
 import { askedOf, withTags } from '../access/targets.ts';
 import { answers, flag, isTrue, nothing } from '../http/schemas.ts';
+import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, demandVersion, fieldsOf, rawOf, recordText, versionOf } from '../records.ts';
+import { deleteRecords, demandRecord, fieldsOf, rawOf, recordText } from '../records.ts';
 import { userOnWire, userUpdate, wireAccess, wireGrants, wireUser } from '../wire/access.ts';
 import { grantsOnWire } from '../wire/grants.ts';
 import { withRoles } from './roles.ts';
@@ -53,7 +54,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         const { id } = request.params;
         const snapshot = catalog.current();
         if (id.startsWith('app:')) demandRecord(snapshot, 'applications', id.slice('app:'.length));
-        else void reply.header('etag', versionOf(demandRecord(snapshot, 'users', id).raw));
+        else tellVersion(reply, demandRecord(snapshot, 'users', id).raw);
         return userOnWire(snapshot, id);
       },
     });
@@ -101,7 +102,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           }
         });
         const snapshot = catalog.current();
-        void reply.header('etag', versionOf(rawOf(snapshot, 'users', id) ?? ''));
+        tellVersion(reply, rawOf(snapshot, 'users', id) ?? '');
         return userOnWire(snapshot, id);
       },
     });
