@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { createLiveCatalog } from '../../src/catalog/live-catalog.ts';
+import type { Snapshot } from '../../src/catalog/snapshot.ts';
 import { decide, type Target } from '../../src/rbac/decision.ts';
 import { type Subject, user } from '../../src/rbac/subject.ts';
 import { openRedis } from '../../src/redis/connect.ts';
@@ -29,15 +30,30 @@ const redis = openRedis(target, 'catalog', log);
 const ears = openRedis(target, 'ears', log, { protocol: 2, autoResubscribe: false });
 const names = keyNames(prefix);
 const catalog = createLiveCatalog({ redis, ears, names, log });
+/** What waits for a snapshot. */
+const looks = new Set<(snapshot: Snapshot) => void>();
+catalog.onChange((snapshot) => {
+  for (const look of looks) look(snapshot);
+});
 
-/** Resolves at the moment from which it is so. */
-function when(isSo: () => boolean): Promise<number> {
+/** Resolves once it is so; it is looked at in every turn. */
+function when(isSo: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const look = (): void => {
-      if (isSo()) resolve(performance.timeOrigin + performance.now());
-      else setImmediate(look);
-    };
+    const look = (): void => void (isSo() ? resolve() : setImmediate(look));
     look();
+  });
+}
+
+/** Resolves to the moment of the first snapshot that shows it, in milliseconds since 1970. */
+function shown(isShown: (snapshot: Snapshot) => boolean): Promise<number> {
+  return new Promise((resolve) => {
+    const look = (snapshot: Snapshot): void => {
+      if (!isShown(snapshot)) return;
+      looks.delete(look);
+      resolve(performance.timeOrigin + performance.now());
+    };
+    looks.add(look);
+    look(catalog.current());
   });
 }
 
@@ -119,11 +135,11 @@ async function answer(ask: Ask): Promise<unknown> {
       await sleep(500);
       return { emptyHeapMb: emptyMb, ...memory() };
     case 'grant':
-      return await when(() => catalog.current().grantsOf(ask.subject).has(ask.target));
+      return await shown((snapshot) => snapshot.grantsOf(ask.subject).has(ask.target));
     case 'member':
-      return await when(() => catalog.current().groupsOf(ask.user).includes(ask.group));
+      return await shown((snapshot) => snapshot.groupsOf(ask.user).includes(ask.group));
     case 'user':
-      return await when(() => catalog.current().user(ask.user)?.name === ask.name);
+      return await shown((snapshot) => snapshot.user(ask.user)?.name === ask.name);
   }
 }
 
