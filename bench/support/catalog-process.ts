@@ -32,7 +32,11 @@ const FLAGS = ['--expose-gc'];
 
 /** A catalog in a process of its own, not yet loaded. It ends with this one. */
 export async function startCatalogProcess(redisUrl: string, prefix: string): Promise<CatalogProcess> {
-  const child = fork(PROGRAM, [redisUrl, prefix], { execArgv: FLAGS, env: bareEnvironment() });
+  const child = fork(PROGRAM, [redisUrl, prefix], {
+    ...{ execArgv: FLAGS, env: bareEnvironment() },
+    // What it logs is no result.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
   const open = new Map<number, PromiseWithResolvers<unknown>>();
   const up = Promise.withResolvers<unknown>();
   open.set(0, up);
