@@ -14,6 +14,7 @@ import { controlSimulator } from '../support/simulator-control.ts';
 const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] = [
   { command: /^npm run bench -- (?!catalog$)/, reason: 'takes minutes of both cores' },
   { command: /^npm ci$/, reason: 'downloads the packages again; .ci/run begins with it' },
+  { command: /^npm run fuzz\b/, reason: 'takes ten minutes; fuzz.test.ts beside this runs a short one' },
   { command: /^npm test$/, reason: 'would run this test within itself' },
   { command: /^npm run (lint|typecheck)$/, reason: 'stages of .ci/run, which come before the tests' },
   { command: /^docker /, reason: 'needs a container engine' },

@@ -46,14 +46,15 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   TOO_MANY_REQUESTS: 429,
   MODEL_BUSY: 429,
   THROTTLED: 429,
-  CREDENTIALS_FAILED: 502,
-  MODEL_NOT_FOUND: 502,
-  BEDROCK_UNAVAILABLE: 502,
-  MODEL_FAILED: 502,
-  ANSWER_INVALID: 502,
-  OUTPUT_NOT_JSON: 502,
+  // As Bedrock itself answers for a model that failed: what this depends on did, not this.
+  CREDENTIALS_FAILED: 424,
+  MODEL_NOT_FOUND: 424,
+  BEDROCK_UNAVAILABLE: 424,
+  MODEL_FAILED: 424,
+  ANSWER_INVALID: 424,
+  OUTPUT_NOT_JSON: 424,
   UNREACHABLE: 503,
-  MODEL_TIMEOUT: 504,
+  MODEL_TIMEOUT: 424,
 };
 
 /** Faults of the request that the framework finds, in its own words, which repeat nothing of the request. */

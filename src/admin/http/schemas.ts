@@ -30,9 +30,8 @@ const WORDS: Readonly<Record<number, string>> = {
   415: 'The body is of another kind than the route takes.',
   421: 'This host name is not served: see ADMIN_ALLOWED_HOSTS.',
   429: 'Too many attempts, or a busy model; `Retry-After` tells how many seconds to wait.',
-  502: 'AWS did not do what it was asked to, or the model failed.',
+  424: 'AWS did not do what it was asked to, or the model failed or took too long.',
   503: 'Redis does not answer, or what is known of it may be out of date.',
-  504: 'The model took longer than its `timeoutMs`.',
 };
 
 /** An answer that is not JSON. */

@@ -30,7 +30,7 @@ export function promptTestRoutes({ calls }: AdminParts): FastifyPluginAsyncZod {
         body: testRequest,
         response: answers(
           { 200: { description: 'What the model wrote.', content: { 'text/plain': { schema: z.string() } } } },
-          [429, 502, 504],
+          [424, 429],
         ),
       },
       config: { permission: { kind: 'by-body', rule: 'Needs EXECUTE on the model, or the role ADMIN.' } },

@@ -52,7 +52,9 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, deleted: readon
     drop(names.admin.keyHashes, id);
   }
   for (const { name } of orphans) drop(names.hash('models'), name);
-  return [...edits.values(), ...mentionsOf(snapshot, names, isGone, users)];
+  // Of the other kinds nobody speaks but grants, and many of them may be made at once.
+  const isMentioned = gone.some(({ kind }) => kind === 'models' || kind === 'roles') || users.size > 0;
+  return [...edits.values(), ...(isMentioned ? mentionsOf(snapshot, names, isGone, users) : [])];
 }
 
 /** Models that an integration leaves behind: those of one that is deleted with them are named twice, which does not matter. */

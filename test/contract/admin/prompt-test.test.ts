@@ -154,13 +154,13 @@ describe('a template that is tried', () => {
 
   it.each([
     ['throttles', { name: 'ThrottlingException' }, 429, true],
-    ['refuses the credentials', { name: 'AccessDeniedException' }, 502, false],
-    ['is not available', { name: 'ServiceUnavailableException' }, 502, true],
-    ['has no such model', { name: 'ResourceNotFoundException' }, 502, false],
-    ['lets the model fail', { name: 'ModelErrorException' }, 502, true],
-    ['answers with something else', { body: {} }, 502, true],
+    ['refuses the credentials', { name: 'AccessDeniedException' }, 424, false],
+    ['is not available', { name: 'ServiceUnavailableException' }, 424, true],
+    ['has no such model', { name: 'ResourceNotFoundException' }, 424, false],
+    ['lets the model fail', { name: 'ModelErrorException' }, 424, true],
+    ['answers with something else', { body: {} }, 424, true],
     ['refuses the request', { name: 'ValidationException' }, 400, false],
-    ['lets the model take too long', { name: 'ModelTimeoutException' }, 504, true],
+    ['lets the model take too long', { name: 'ModelTimeoutException' }, 424, true],
   ])('says so where Bedrock %s', async (_, what, status, retryable) => {
     await fault('*', what);
     const answer = await may.post(path, asked());
@@ -171,7 +171,7 @@ describe('a template that is tried', () => {
 
   it("takes no longer than the model's timeoutMs", async () => {
     await fault('*', { hang: true });
-    expect(await may.post(path, asked({ model: 'short' }))).toMatchObject({ status: 504 });
+    expect(await may.post(path, asked({ model: 'short' }))).toMatchObject({ status: 424 });
   });
 
   it('is broken off when nobody waits for it any more', async () => {

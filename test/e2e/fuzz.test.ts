@@ -1,0 +1,23 @@
+import { describe, expect, inject, it } from 'vitest';
+import { fuzz } from '../fuzz/fuzz.ts';
+import type {} from '../support/servers-for-all.ts';
+
+/** Always the same: what is found once is found again. A longer search is `npm run fuzz`. */
+const SEED = 6;
+
+describe('an admin server answers whatever is asked as its description says, and nothing with 5xx', () => {
+  it.each([
+    ['ADMIN', 35],
+    ['USER', 20],
+  ] as const)('to somebody with the role %s', { timeout: 240_000 }, async (role, seconds) => {
+    const redisUrl = inject('redisUrl');
+    const { cases, statuses, unreached, failure } = await fuzz({ redisUrl, role, examples: 10, seconds, seed: SEED });
+    expect(failure).toBeNull();
+    expect(Object.keys(statuses).filter((status) => Number(status) >= 500)).toEqual([]);
+    // A fuzzer that gets in nowhere finds nothing.
+    expect(cases).toBeGreaterThan(500);
+    expect(statuses[200]).toBeGreaterThan(200);
+    expect(unreached.length).toBeLessThan(role === 'ADMIN' ? 10 : 35);
+    if (role === 'USER') expect(statuses[403]).toBeGreaterThan(100);
+  });
+});
