@@ -72,7 +72,10 @@ Examples:
   ADMIN_HOST=0.0.0.0 ADMIN_ALLOWED_HOSTS=admin.example.com bedrock-cohere admin
 ${ENVIRONMENT}`,
     )
-    .action(async () => end(await (await main()).runAdmin(version())));
+    .action(async () => {
+      boundYoungMemory();
+      end(await (await main()).runAdmin(version()));
+    });
 
   program
     .command('apply')

@@ -88,8 +88,9 @@ export async function runApply(command: ApplyCommand): Promise<number> {
 }
 
 /** Deleting wants a yes; bringing records in does not. */
-async function agreed({ changes }: Plan, { yes, ask }: ApplyCommand): Promise<boolean> {
-  const deletions = changes.filter(({ action }) => action === 'delete').length;
+async function agreed({ changes, swept }: Plan, { yes, ask }: ApplyCommand): Promise<boolean> {
+  // What is swept speaks for a record that is no more: to keep it is what would need a yes.
+  const deletions = changes.filter((change) => change.action === 'delete' && !swept.includes(change)).length;
   if (deletions === 0 || yes) return true;
   if (ask === undefined) {
     throw new ServiceError(
@@ -105,6 +106,7 @@ function sayPlan(plan: Plan, terminal: Terminal): void {
     const { action, kind, name } = change;
     const title = visible(`${kind} ${name}`);
     if (action === 'create') terminal.say(terminal.good(`+ ${title}`));
+    else if (plan.swept.includes(change)) terminal.say(terminal.bad(`- ${title} (left behind by an earlier record)`));
     else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
     else terminal.say(terminal.changed(`~ ${title}`));
     for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));

@@ -10,7 +10,7 @@ import { keepLastAdmin } from './last-admin.ts';
 import type { Wanted } from './parse.ts';
 import { planChanges } from './plan.ts';
 import { sealWanted } from './seal.ts';
-import { whatGoesWith } from './what-goes-with.ts';
+import { whatGoesWith, whatIsSwept } from './what-goes-with.ts';
 
 export interface ApplyParts {
   readonly redis: Redis | Cluster;
@@ -27,6 +27,8 @@ export interface Plan {
   readonly changes: readonly Change[];
   /** Deletions left out because they would have removed the last ADMIN. */
   readonly kept: readonly Change[];
+  /** Of the changes those that take away what an earlier record of a new one's name left behind. */
+  readonly swept: readonly Change[];
 }
 
 /** How often a plan is made anew because somebody else was writing. */
@@ -62,7 +64,9 @@ export async function apply({ redis, names, wanted, prune, keyring, agree }: App
 
 function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Plan {
   const { changes, kept } = keepLastAdmin(snapshot, planChanges(snapshot, wanted, { prune }));
-  return { changes: [...changes, ...whatGoesWith(snapshot, changes)], kept };
+  const along = [...changes, ...whatGoesWith(snapshot, changes)];
+  const swept = whatIsSwept(snapshot, along, wanted);
+  return { changes: [...along, ...swept], kept, swept };
 }
 
 /** False when a watched key changed since it was read: nothing was written then. */

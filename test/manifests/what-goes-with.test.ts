@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../src/manifests/changes.ts';
-import { whatGoesWith } from '../../src/manifests/what-goes-with.ts';
-import { snapshotOf, type World } from './worlds.ts';
+import { planChanges } from '../../src/manifests/plan.ts';
+import { whatGoesWith, whatIsSwept } from '../../src/manifests/what-goes-with.ts';
+import { snapshotOf, type World, wantedOf } from './worlds.ts';
 
 const gone = (kind: Change['kind'], name: string): Change => ({
   action: 'delete',
@@ -84,5 +85,62 @@ describe('nothing goes along', () => {
       after: ['alice', 'bob'],
     };
     expect(await along(world, gone('users', 'alice'), grant, members)).toEqual([]);
+  });
+});
+
+describe('with a record that is made', () => {
+  const left: World = {
+    members: { analysts: ['alice', 'app:claims'], others: ['app:claims', 'bob'] },
+    grants: {
+      'GROUP:analysts': { 'PROMPT:greet': 'READ' },
+      'USER:alice': { 'INTEGRATION:main:m': 'EXECUTE', 'INTEGRATION_PROVIDER:main': 'READ', 'PROMPT:greet': 'READ' },
+      'USER:app:claims': { 'PROMPT:other': 'READ' },
+      'ROLE:reader': { 'PROMPT:other': 'READ' },
+    },
+  };
+  const swept = async (text: string, world = left): Promise<string[]> => {
+    const [snapshot, wanted] = [await snapshotOf(world), wantedOf(text)];
+    return whatIsSwept(snapshot, planChanges(snapshot, wanted, { prune: false }), wanted)
+      .map(({ kind, name, after }) => `${kind} ${name}${after === null ? '' : ` ${JSON.stringify(after)}`}`)
+      .sort();
+  };
+  const MAIN =
+    'integrations: { main: { type: aws_bedrock_cohere, configuration: { connectionType: CONDUCTOR_ROLE, region: us-east-1 } } }';
+
+  it.each([
+    [MAIN, ['grants USER:alice → INTEGRATION_PROVIDER:main']],
+    ['models: { "main:m": {} }', ['grants USER:alice → INTEGRATION:main:m']],
+    [
+      'prompts: { greet: { template: Hi } }',
+      ['grants GROUP:analysts → PROMPT:greet', 'grants USER:alice → PROMPT:greet'],
+    ],
+    ['groups: { analysts: {} }', ['grants GROUP:analysts → PROMPT:greet', 'members analysts']],
+    [
+      'applications: { claims: {} }',
+      ['grants USER:app:claims → PROMPT:other', 'members analysts ["alice"]', 'members others ["bob"]'],
+    ],
+    ['roles: { reader: {} }', ['grants ROLE:reader → PROMPT:other']],
+  ])('%s goes what an earlier one of the name left behind', async (text, expected) => {
+    expect(await swept(text)).toEqual(expected);
+  });
+
+  it('stays what the manifests want themselves, changed or not', async () => {
+    const grants = 'grants: [{ subject: "USER:alice", target: "PROMPT:greet", access: [READ] }]';
+    expect(await swept(`prompts: { greet: { template: Hi } }\n${grants}`)).toEqual([
+      'grants GROUP:analysts → PROMPT:greet',
+    ]);
+    expect(await swept('groups: { analysts: { members: [alice] } }')).toEqual(['grants GROUP:analysts → PROMPT:greet']);
+    expect(
+      await swept('groups: { analysts: { members: ["app:claims"] }, others: {} }\napplications: { claims: {} }'),
+    ).toEqual(['grants GROUP:analysts → PROMPT:greet', 'grants USER:app:claims → PROMPT:other', 'members others']);
+  });
+
+  it('stays what is of a user, who needs no record', async () => {
+    expect(await swept('users: { alice: {} }')).toEqual([]);
+  });
+
+  it('goes nothing where the record was there before', async () => {
+    const records = { prompts: { greet: { template: 'Hi' } } };
+    expect(await swept('prompts: { greet: { template: Hello } }', { ...left, records })).toEqual([]);
   });
 });

@@ -94,6 +94,7 @@ describe('--output json', () => {
 describe('members', () => {
   it('stay as they are where the manifest lists none', async () => {
     await using here = await install();
+    await here.put('groups', 'g', {});
     await here.redis.sadd(here.names.members('g'), 'alice');
     expect((await here.apply('groups: { g: { description: x } }')).code).toBe(0);
     expect(await here.redis.smembers(here.names.members('g'))).toEqual(['alice']);
@@ -177,6 +178,23 @@ describe('-f', () => {
     const { code, stderr } = await here.run(['apply', '-f', folder]);
     expect([code, stderr]).toEqual([0, '']);
     expect((await here.run(['can', 'app:quickstart', 'PROMPT:summarize'])).code).toBe(0);
+  });
+});
+
+describe('a record of a name that was used before', () => {
+  it('inherits no grant, without being asked, and the diff says so', async () => {
+    await using here = await install();
+    await here.redis.hset(here.names.grants('USER:mallory'), 'PROMPT:greet', 'EXECUTE');
+    await here.redis.hset(here.names.grants('USER:alice'), 'PROMPT:greet', 'READ');
+    const { code, stdout } = await here.apply(
+      'prompts: { greet: { template: Hi } }\ngrants: [{ subject: "USER:alice", target: "PROMPT:greet", access: [READ] }]',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain('- grants USER:mallory → PROMPT:greet (left behind by an earlier record)');
+    expect(await here.contents()).toEqual({
+      prompts: { greet: '{"template":"Hi"}' },
+      'grants:USER:alice': { 'PROMPT:greet': 'READ' },
+    });
   });
 });
 
