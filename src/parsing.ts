@@ -55,12 +55,21 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): Fault[] {
     }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // One form of the right type: what is wrong with it is what the writer wants to know.
+    const meant = issue.errors.filter((branch) => !branch.every(isOfAnotherType));
+    if (meant.length === 1 && meant[0] !== undefined) {
+      return meant[0].flatMap((inner) => faultsOf({ ...inner, path: [...issue.path, ...inner.path] }, schema));
+    }
     return [{ field, message: issue.message === 'Invalid input' ? 'none of the allowed forms' : issue.message }];
   }
   if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined')) {
     return [{ field, message: `missing (expected ${issue.expected})` }];
   }
   return [{ field, message: issue.message }];
+}
+
+function isOfAnotherType(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.path.length === 0;
 }
 
 /** The keys that the object schema at a path knows, for the "did you mean" of an unknown one. */

@@ -49,6 +49,8 @@ declare module 'fastify' {
     permission?: RoutePermission;
     /** Open to `ANONYMOUS_SUBJECT`, too. */
     anonymous?: true;
+    /** It has no record whose version could be compared. */
+    unversioned?: true;
     /** The body is taken as text. */
     rawText?: true;
     /** Answers whatever the request calls this host. */

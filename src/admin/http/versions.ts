@@ -17,6 +17,10 @@ declare module 'fastify' {
  */
 export function useVersions(app: FastifyInstance, keyring: Keyring): void {
   app.decorate('versionKey', derived(keyring.newest?.key));
+  app.addHook('onRequest', async (request) => {
+    if (request.headers['if-match'] === undefined || request.routeOptions.config.unversioned !== true) return;
+    throw new ServiceError('REQUEST_INVALID', 'If-Match: what this route writes has no version to compare');
+  });
 }
 
 /** Tells the version of a record with the answer. */

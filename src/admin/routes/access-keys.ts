@@ -60,7 +60,7 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         body: noBody,
         response: answers({ 200: z.object({ id: z.string(), secret: z.string() }) }),
       },
-      config: { permission: { kind: 'access', access: 'UPDATE', on } },
+      config: { unversioned: true, permission: { kind: 'access', access: 'UPDATE', on } },
       async handler(request) {
         const { id } = request.params;
         const caller = callerOfRequest(request);
@@ -82,7 +82,7 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         body: noBody,
         response: answers({ 200: wireKey }),
       },
-      config: { permission: { kind: 'access', access: 'UPDATE', on } },
+      config: { unversioned: true, permission: { kind: 'access', access: 'UPDATE', on } },
       async handler(request) {
         const { id, keyId } = request.params;
         let enabled: boolean | undefined;
@@ -99,7 +99,7 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
 
     app.delete('/applications/:id/accessKeys/:keyId', {
       schema: { tags, summary: 'Delete an access key', params: keyPath, response: answers({ 200: nothing }) },
-      config: { permission: { kind: 'access', access: 'UPDATE', on } },
+      config: { unversioned: true, permission: { kind: 'access', access: 'UPDATE', on } },
       async handler(request) {
         const { id, keyId } = request.params;
         await writer.change([key], (snapshot) => {

@@ -43,7 +43,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         body: applicationUpdate,
         response: answers({ 200: wireApplication }),
       },
-      config: { permission: { kind: 'admin' } },
+      config: { unversioned: true, permission: { kind: 'admin' } },
       async handler(request, reply) {
         const { subject } = callerOfRequest(request);
         const { name, description, workflows } = request.body;

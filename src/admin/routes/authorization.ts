@@ -63,13 +63,13 @@ export function authorizationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
     const rule = 'Needs to have created the target, or the role ADMIN; nobody grants what they do not hold.';
     app.post('/auth/authorization', {
       schema: { tags, summary: 'Grant access', body: grantRequest, response: answers({ 200: nothing }) },
-      config: { permission: { kind: 'by-body', rule } },
+      config: { unversioned: true, permission: { kind: 'by-body', rule } },
       handler: async (request) => await change(request, callerOfRequest(request), true),
     });
 
     app.delete('/auth/authorization', {
       schema: { tags, summary: 'Take access away', body: grantRequest, response: answers({ 200: nothing }) },
-      config: { permission: { kind: 'by-body', rule } },
+      config: { unversioned: true, permission: { kind: 'by-body', rule } },
       handler: async (request) => await change(request, callerOfRequest(request), false),
     });
 

@@ -55,10 +55,11 @@ export function integrationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'Create or replace several integrations, all or none',
-        body: z.array(z.intersection(z.object({ name: z.string() }), integrationUpdate)).max(1_000),
+        body: z.array(integrationUpdate.extend({ name: z.string() })).max(1_000),
         response: answers({ 200: nothing }),
       },
       config: {
+        unversioned: true,
         permission: { kind: 'by-body', rule: 'Each needs what POST /api/integrations/provider/{name} needs.' },
       },
       async handler(request) {

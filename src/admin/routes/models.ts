@@ -130,7 +130,7 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         return [...snapshot.names('prompts')].sort().flatMap((prompt) => {
           const found = snapshot.prompt(prompt);
           if (found.kind !== 'found' || !found.record.integrations.includes(`${name}:${model}`)) return [];
-          return caller.may('READ', { kind: 'prompt', prompt }) ? [promptOnWire(prompt, found.record)] : [];
+          return caller.may('READ', { kind: 'prompt', prompt }) ? [promptOnWire(prompt, found.record, caller)] : [];
         });
       },
     });

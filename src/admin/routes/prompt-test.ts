@@ -33,7 +33,10 @@ export function promptTestRoutes({ calls }: AdminParts): FastifyPluginAsyncZod {
           [424, 429],
         ),
       },
-      config: { permission: { kind: 'by-body', rule: 'Needs EXECUTE on the model, or the role ADMIN.' } },
+      config: {
+        unversioned: true,
+        permission: { kind: 'by-body', rule: 'Needs EXECUTE on the model, or the role ADMIN.' },
+      },
       async handler(request, reply) {
         const { promptVariables, ...input } = request.body;
         const { subject } = callerOfRequest(request);

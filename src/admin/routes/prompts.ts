@@ -14,7 +14,7 @@ import { answers, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
-import { promptOnWire, promptUpdate, wirePrompt } from '../wire/prompt.ts';
+import { promptOnWire, promptUpdate, seesModel, wirePrompt } from '../wire/prompt.ts';
 import { templateIn } from '../wire/template.ts';
 import { tagsToWrite } from './tags.ts';
 
@@ -61,7 +61,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         return [...snapshot.names('prompts')].sort().flatMap((name) => {
           const found = snapshot.prompt(name);
           return found.kind === 'found' && caller.may('READ', promptAsked(name))
-            ? [promptOnWire(name, found.record)]
+            ? [promptOnWire(name, found.record, caller)]
             : [];
         });
       },
@@ -74,7 +74,10 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         body: z.array(promptUpdate).max(1_000),
         response: answers({ 200: nothing }),
       },
-      config: { permission: { kind: 'by-body', rule: 'Each needs what POST /api/prompts/{name} needs.' } },
+      config: {
+        unversioned: true,
+        permission: { kind: 'by-body', rule: 'Each needs what POST /api/prompts/{name} needs.' },
+      },
       async handler(request) {
         const { subject } = callerOfRequest(request);
         const known = new Set(request.body.map(({ name }) => name));
@@ -112,7 +115,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           throw new ServiceError('NOT_FOUND', `The prompt ${name} has no version ${wanted}`);
         }
         tellVersion(reply, raw);
-        return promptOnWire(name, record, wanted);
+        return promptOnWire(name, record, callerOfRequest(request), wanted);
       },
     });
 
@@ -188,7 +191,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request) {
         const { name } = request.params;
         const { record } = demandRecord(catalog.current(), 'prompts', name);
-        return versionsOf(record).map((version) => promptOnWire(name, record, version));
+        return versionsOf(record).map((version) => promptOnWire(name, record, callerOfRequest(request), version));
       },
     });
 
@@ -241,8 +244,11 @@ function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name
   if (stored === undefined && number !== 1) {
     throw new ServiceError('REQUEST_INVALID', `version: the prompt ${name} does not exist, and begins with version 1`);
   }
-  const linked = write.models ?? stored?.integrations ?? [];
-  const fresh = linked.filter((model) => !stored?.integrations.includes(model));
+  const known = stored?.integrations ?? [];
+  // What the caller does not see is not the caller's to take away by writing back what it read.
+  const unseen = known.filter((model) => !seesModel(caller, model));
+  const linked = write.models === undefined ? known : [...new Set([...write.models, ...unseen])];
+  const fresh = linked.filter((model) => !known.includes(model));
   // Only what is new is looked at: a link that became loose must not keep the text from being mended.
   const models = fresh.map((model) => {
     demandModelRead(caller, model);

@@ -18,7 +18,7 @@ import { ignored, ignoredAudit } from '../wire/common.ts';
 const tags = ['Roles'];
 const path = z.object({ name: z.string() });
 const permissions = z
-  .array(z.union([z.string().min(1), z.object({ name: z.string().min(1) }).transform(({ name }) => name)]))
+  .array(z.union([z.string().min(1), z.strictObject({ name: z.string().min(1) }).transform(({ name }) => name)]))
   .nullish();
 const roleUpdate = z.strictObject({ name: ignored, description: z.string().nullish(), permissions, ...ignoredAudit });
 const newRole = roleUpdate.extend({ name: z.string() });

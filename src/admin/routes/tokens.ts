@@ -39,7 +39,7 @@ export function tokenRoutes({ catalog, signingKey, secrets }: AdminParts): Fasti
         body: tokenRequest,
         response: answers({ 200: z.object({ token: z.string() }) }, [429]),
       },
-      config: { permission: { kind: 'public' } },
+      config: { unversioned: true, permission: { kind: 'public' } },
       async handler(request) {
         const { keyId, keySecret, audience = 'api', workflow, once, expiresInSeconds } = request.body;
         const isRight = await secrets.verify({ keyId, secret: keySecret, address: request.ip });

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { nameFault } from '../../catalog/records.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { accessHeld } from '../../rbac/decision.ts';
 import { ACCESSES, type TargetId, targetFault } from '../../rbac/grants.ts';
 import { user } from '../../rbac/subject.ts';
-import { type Edit, unchanged } from '../../redis/edits.ts';
+import { type Edit, stillMember, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf } from '../access/caller.ts';
 import { holdersFor } from '../access/no-more-than.ts';
@@ -54,7 +55,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         const { id } = request.params;
         const snapshot = catalog.current();
         if (id.startsWith('app:')) demandRecord(snapshot, 'applications', id.slice('app:'.length));
-        else tellVersion(reply, demandRecord(snapshot, 'users', id).raw);
+        else tellVersion(reply, wholeUser(snapshot, id, demandRecord(snapshot, 'users', id).raw));
         return userOnWire(snapshot, id);
       },
     });
@@ -77,7 +78,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           const bad = nameFault('users', id);
           if (bad !== undefined) throw new ServiceError('REQUEST_INVALID', `id: ${bad}`);
           const raw = rawOf(snapshot, 'users', id);
-          demandVersion(request, raw);
+          demandVersion(request, raw === undefined ? undefined : wholeUser(snapshot, id, raw));
           const found = snapshot.user(id);
           const json = fieldsOf(snapshot, 'users', id);
           const fields = {
@@ -93,16 +94,20 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           return { edits: [...sure, edit, ...(groups == null ? [] : memberships(id, groups))], result: undefined };
 
           function memberships(member: string, wanted: readonly string[]): Edit[] {
+            const now = snapshot.groupsOf(member);
             const joined = [...new Set(wanted)].flatMap((group): Edit[] => [
               unchanged(names.hash('groups'), group, demandRecord(snapshot, 'groups', group).raw),
-              { key: names.members(group), member, isMember: true },
+              // Where somebody else takes the user out meanwhile, it is not put back unseen.
+              now.includes(group)
+                ? stillMember(names.members(group), member)
+                : { key: names.members(group), member, isMember: true },
             ]);
-            const left = snapshot.groupsOf(member).filter((group) => !wanted.includes(group));
+            const left = now.filter((group) => !wanted.includes(group));
             return [...joined, ...left.map((group): Edit => ({ key: names.members(group), member, isMember: false }))];
           }
         });
         const snapshot = catalog.current();
-        tellVersion(reply, rawOf(snapshot, 'users', id) ?? '');
+        tellVersion(reply, wholeUser(snapshot, id, rawOf(snapshot, 'users', id) ?? ''));
         return userOnWire(snapshot, id);
       },
     });
@@ -119,7 +124,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         const { id } = request.params;
         await deleteRecords(parts, ['users'], (snapshot) => {
           const raw = rawOf(snapshot, 'users', id);
-          demandVersion(request, raw);
+          demandVersion(request, raw === undefined ? undefined : wholeUser(snapshot, id, raw));
           if (raw === undefined) throw new ServiceError('NOT_FOUND', `There is no user ${id}`);
           return [{ kind: 'users' as const, name: id }];
         });
@@ -170,4 +175,9 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       },
     });
   };
+}
+
+/** What a user's version is of: its groups, too, since a write says them all. */
+function wholeUser(snapshot: Snapshot, id: string, raw: string): string {
+  return JSON.stringify([raw, snapshot.groupsOf(id)]);
 }

@@ -15,7 +15,7 @@ export type WireRole = z.infer<typeof wireRole>;
 export const givenRoles = z.array(
   z.union([
     z.string().min(1),
-    z.object({ name: z.string().min(1), permissions: ignored }).transform(({ name }) => name),
+    z.strictObject({ name: z.string().min(1), permissions: ignored }).transform(({ name }) => name),
   ]),
 );
 
@@ -54,7 +54,7 @@ export const userUpdate = z.strictObject({
   name: z.string().nullish(),
   roles: givenRoles.nullish(),
   groups: z
-    .array(z.union([z.string().min(1), z.looseObject({ id: z.string().min(1) }).transform(({ id }) => id)]))
+    .array(z.union([z.string().min(1), groupUpdate.extend({ id: z.string().min(1) }).transform(({ id }) => id)]))
     .nullish(),
   id: ignored,
   uuid: ignored,

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { splitQualified } from '../../integrations/names.ts';
 import { type Prompt, templateOf, versionsOf } from '../../prompts/prompt.ts';
 import { variablesOf } from '../../prompts/render.ts';
 import { tag } from '../../record-fields.ts';
+import type { Caller } from '../access/caller.ts';
+import { modelAsked } from '../access/targets.ts';
 import { auditOf, ignored, ignoredAudit, wireAudit, wireTag } from './common.ts';
 
 /** Orkes' MessageTemplate: one version of a prompt. */
@@ -32,7 +35,12 @@ export const promptUpdate = z.strictObject({
 });
 
 /** The highest version where none is named; one that exists. */
-export function promptOnWire(name: string, record: Prompt, version = Math.max(...versionsOf(record))): WirePrompt {
+export function promptOnWire(
+  name: string,
+  record: Prompt,
+  caller: Caller,
+  version = Math.max(...versionsOf(record)),
+): WirePrompt {
   const template = templateOf(record, version) ?? '';
   const own = Object.hasOwn(record.versions, String(version)) ? record.versions[String(version)] : undefined;
   return {
@@ -40,9 +48,15 @@ export function promptOnWire(name: string, record: Prompt, version = Math.max(..
     template,
     description: own?.description ?? record.description ?? undefined,
     variables: variablesOf(template),
-    integrations: [...record.integrations],
+    integrations: record.integrations.filter((model) => seesModel(caller, model)),
     version,
     tags: record.tags.map(({ key, value, type }) => ({ key, value, ...(type === undefined ? {} : { type }) })),
     ...auditOf(record),
   };
+}
+
+/** A prompt names models; whoever may not READ one learns of it here as little as elsewhere. */
+export function seesModel(caller: Caller, qualified: string): boolean {
+  const parts = splitQualified(qualified);
+  return parts === undefined ? caller.isAdmin : caller.may('READ', modelAsked(parts.integration, parts.model));
 }
