@@ -73,6 +73,12 @@ export const WAYS: Readonly<Record<string, Way>> = {
     world: { groups: { g: ['reader'] }, members: { g: ['alice'] } },
     chain: ['USER:alice', 'GROUP:g', 'ROLE:reader'],
   },
+  'an application through a role of its group': {
+    subject: 'app:claims',
+    holder: 'ROLE:reader',
+    world: { applications: { claims: [] }, groups: { g: ['reader'] }, members: { g: ['app:claims'] } },
+    chain: ['USER:app:claims', 'GROUP:g', 'ROLE:reader'],
+  },
   'a group through its role': {
     subject: 'GROUP:g',
     holder: 'ROLE:reader',
