@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { scanKeys } from '../redis/connect.ts';
 import { HASH_KINDS, type KeyNames } from '../redis/keys.ts';
-import { script } from '../redis/script.ts';
+import { readOnlyScript } from '../redis/script.ts';
 
 /** What one key of the catalog holds, or a part of it: `field, value, field, value, …` of a hash, members of a set. */
 export interface KeyPiece {
@@ -49,7 +49,7 @@ const WATCHED_AT_MOST = 5;
  * as many strings as JSON.parse. ARGV: about how many elements of each; for each key `h` or `s` (a hash, a set) and the
  * cursor. For each key `[cursor, elements]`, or null where it holds another type.
  */
-const SCAN_STEP = script(`
+const SCAN_STEP = readOnlyScript(`
 local steps = {}
 for index, key in ipairs(KEYS) do
   local where = ARGV[index + 1]

@@ -7,17 +7,50 @@ export interface Script {
   run(redis: Redis | Cluster, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 }
 
+/** Connections whose Redis does not know scripts that only read: it is older than 7. */
+const withoutReadOnly = new WeakSet<Redis | Cluster>();
+
 export function script(lua: string): Script {
-  const sha = createHash('sha1').update(lua).digest('hex');
+  const sha = shaOf(lua);
   return {
     async run(redis, keys, args) {
       try {
         return await redis.evalsha(sha, keys.length, ...keys, ...args);
       } catch (error) {
         // A Redis that was restarted, or failed over, has forgotten its scripts; this one did not run.
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        if (!isReply(error, 'NOSCRIPT')) throw error;
         return await redis.eval(lua, keys.length, ...keys, ...args);
       }
     },
   };
+}
+
+/**
+ * A script that only reads, run so that a user needs no right to write its keys: to EVAL, Redis takes every key for one that
+ * may be written (EVAL_RO, since Redis 7; older ones know no rights to read alone either).
+ */
+export function readOnlyScript(lua: string): Script {
+  const sha = shaOf(lua);
+  const other = script(lua);
+  return {
+    async run(redis, keys, args) {
+      if (withoutReadOnly.has(redis)) return await other.run(redis, keys, args);
+      try {
+        return await redis.evalsha_ro(sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (isReply(error, 'NOSCRIPT')) return await redis.eval_ro(lua, keys.length, ...keys, ...args);
+        if (!isReply(error, 'ERR unknown command')) throw error;
+        withoutReadOnly.add(redis);
+        return await other.run(redis, keys, args);
+      }
+    },
+  };
+}
+
+function shaOf(lua: string): string {
+  return createHash('sha1').update(lua).digest('hex');
+}
+
+function isReply(error: unknown, start: string): boolean {
+  return error instanceof Error && error.message.startsWith(start);
 }
