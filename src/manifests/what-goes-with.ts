@@ -1,5 +1,5 @@
+import { subjectsOf, targetsOf } from '../catalog/changes/leftovers.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { applicationTarget, integrationTarget, promptTarget } from '../rbac/grants.ts';
 import { type Change, grantName } from './changes.ts';
 import type { Wanted } from './parse.ts';
 
@@ -35,7 +35,7 @@ interface Kept {
 function speakingFor(snapshot: Snapshot, records: readonly Change[], { said, keeps }: Kept): Change[] {
   const more: Change[] = [];
   const subjects = new Set(records.flatMap(subjectsOf));
-  const targets = new Set(records.flatMap(targetsOf));
+  const targets = new Set<string>(records.flatMap(targetsOf));
   const users = new Set([...subjects].filter((id) => id.startsWith('USER:')).map((id) => id.slice('USER:'.length)));
   if (subjects.size === 0 && targets.size === 0) return [];
 
@@ -64,34 +64,4 @@ function speakingFor(snapshot: Snapshot, records: readonly Change[], { said, kee
 
 function namesOf(changes: readonly Change[]): Set<string> {
   return new Set(changes.map(({ kind, name }) => `${kind} ${name}`));
-}
-
-function subjectsOf({ kind, name }: Change): string[] {
-  switch (kind) {
-    case 'groups':
-      return [`GROUP:${name}`];
-    case 'users':
-      return [`USER:${name}`];
-    case 'applications':
-      return [`USER:app:${name}`];
-    case 'roles':
-      return [`ROLE:${name}`];
-    default:
-      return [];
-  }
-}
-
-function targetsOf({ kind, name }: Change): string[] {
-  switch (kind) {
-    case 'integrations':
-      return [integrationTarget(name)];
-    case 'models':
-      return [`INTEGRATION:${name}`];
-    case 'prompts':
-      return [promptTarget(name)];
-    case 'applications':
-      return [applicationTarget(name)];
-    default:
-      return [];
-  }
 }

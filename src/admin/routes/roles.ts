@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { nameFault } from '../../catalog/records.ts';
@@ -32,7 +33,7 @@ export function roleRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   const custom = (snapshot: Snapshot) => [...snapshot.names('roles')].filter((name) => !isSystemRole(name)).sort();
 
   async function write(
-    request: { headers: Record<string, unknown> },
+    request: FastifyRequest,
     caller: Caller,
     name: string,
     { description, permissions: given }: Omit<z.infer<typeof newRole>, 'name'>,
@@ -45,7 +46,7 @@ export function roleRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         : nameFault('roles', name);
       if (bad !== undefined) throw new ServiceError('REQUEST_INVALID', `name: ${bad}`);
       const raw = rawOf(snapshot, 'roles', name);
-      demandVersion(request as never, raw);
+      demandVersion(request, raw);
       if (mustBe === 'new' && raw !== undefined)
         throw new ServiceError('REQUEST_INVALID', `name: there is a role ${name} already`);
       if (mustBe === 'there' && raw === undefined) throw new ServiceError('NOT_FOUND', `There is no role ${name}`);

@@ -10,6 +10,12 @@ export interface RecordName {
   readonly name: string;
 }
 
+/** A record, or something else that a change names, which then has no grants of its own. */
+interface NamedThing {
+  readonly kind: string;
+  readonly name: string;
+}
+
 /**
  * Everything that would speak for another record of the same name: the grants of a subject, the grants on a target,
  * memberships, roles that are held, links between prompts and models, access keys, models without their integration, that
@@ -95,7 +101,8 @@ function keepIn(
   if (kept.length < list.length) changes[field] = kept;
 }
 
-function subjectsOf({ kind, name }: RecordName): string[] {
+/** Whose grants are those of a record: as keys of grants name them. */
+export function subjectsOf({ kind, name }: NamedThing): string[] {
   switch (kind) {
     case 'groups':
       return [subjectId({ type: 'GROUP', id: name })];
@@ -110,7 +117,8 @@ function subjectsOf({ kind, name }: RecordName): string[] {
   }
 }
 
-function targetsOf({ kind, name }: RecordName): TargetId[] {
+/** What grants can be made on that is a record. */
+export function targetsOf({ kind, name }: NamedThing): TargetId[] {
   switch (kind) {
     case 'integrations':
       return [integrationTarget(name)];
