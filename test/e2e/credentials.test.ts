@@ -83,10 +83,10 @@ const embed = (provider: string) => ({
   input: { llmProvider: provider, model: EMBED, text: 'Hi' },
 });
 
-it('credentials of a role that expire every two seconds are refreshed ahead: no call is ever refused', async () => {
-  await world.control('sts', { lifetimeMs: 2_000 });
+it('credentials of a role that expire every four seconds are refreshed ahead: no call is ever refused', async () => {
+  await world.control('sts', { lifetimeMs: 4_000 });
   await world.control('calls', undefined, 'DELETE');
-  const until = performance.now() + 5_000;
+  const until = performance.now() + 10_000;
   while (performance.now() < until) {
     expect((await world.runTask(embed('role'))).task.status).toBe('COMPLETED');
     await sleep(50);
