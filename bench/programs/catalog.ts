@@ -76,11 +76,14 @@ async function reload() {
   return { tookMs: round(performance.now() - began, 0), loop: await loop.stop() };
 }
 
-/** Random users and models, half of them such that the user holds a grant on the model. */
+/**
+ * Random users and models, half of them such that the user holds a grant on the model. Names come out of JSON just before
+ * they are asked about, as those of a task or of a request do.
+ */
 async function decisions(size: AccessWorldSize, count: number) {
   const random = createRandom(2);
   const snapshot = catalog.current();
-  const pairs: (readonly [Subject, Target])[] = [];
+  const questions: string[] = [];
   for (let index = 0; index < Math.min(count, 200_000); index += 1) {
     // The connections need their turns meanwhile.
     if (index % 1_000 === 0) await sleep(1);
@@ -88,14 +91,15 @@ async function decisions(size: AccessWorldSize, count: number) {
     const held = [...snapshot.grantsOf(`USER:${id}` as never).keys()].find((on) => on.startsWith('INTEGRATION:'));
     const model = index % 2 === 0 || held === undefined ? random(size.models) : Number(/model-(\d+)/.exec(held)?.[1]);
     const names = { integration: integrationName(model), model: modelName(model), tags: tagsOf(model) };
-    pairs.push([user(id), { kind: 'model', ...names }]);
+    questions.push(JSON.stringify([user(id), { kind: 'model', ...names }]));
   }
   const took = new Float64Array(count);
   let allowed = 0;
   for (let round = -1, done = 0; done < count; round += 1) {
-    for (const [index, [subject, at]] of pairs.entries()) {
+    for (const [index, question] of questions.entries()) {
       // The connections need their turns meanwhile.
       if (index % 1_000 === 0) await sleep(1);
+      const [subject, at] = JSON.parse(question) as readonly [Subject, Target];
       const began = performance.now();
       const decision = decide(snapshot, subject, at);
       const ms = performance.now() - began;

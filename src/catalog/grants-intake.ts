@@ -1,4 +1,5 @@
 import type { Access, TargetId } from '../rbac/grants.ts';
+import type { AccessIndexEdit } from './access/edit.ts';
 import type { Intake } from './intake.ts';
 import type { MapEdit } from './persistent-map.ts';
 import { type BadGrant, readGrant } from './records.ts';
@@ -7,10 +8,11 @@ import { accessText } from './shared-grants.ts';
 export interface GrantsEdits {
   readonly grants: MapEdit<ReadonlyMap<TargetId, ReadonlySet<Access>>>;
   readonly badGrants: MapEdit<ReadonlyMap<string, BadGrant>>;
+  readonly access: AccessIndexEdit;
 }
 
 /** The hash of one subject's grants. */
-export function grantsIntake(key: string, subject: string, { grants, badGrants }: GrantsEdits): Intake {
+export function grantsIntake(key: string, subject: string, { grants, badGrants, access }: GrantsEdits): Intake {
   const good = new Map<TargetId, ReadonlySet<Access>>();
   const bad = new Map<string, BadGrant>();
   return {
@@ -28,7 +30,10 @@ export function grantsIntake(key: string, subject: string, { grants, badGrants }
       }
     },
     *close() {
+      const before = grants.get(subject);
       yield* put(grants, subject, good, (one, other) => accessText(one) === accessText(other));
+      const after = grants.get(subject);
+      if (after !== before) yield* access.setGrants(subject, before, after);
       yield* put(badGrants, subject, bad, (one, other) => one.raw === other.raw);
     },
   };

@@ -1,3 +1,4 @@
+import type { AccessIndexEdit } from './access/edit.ts';
 import type { Intake } from './intake.ts';
 import type { MapEdit } from './persistent-map.ts';
 
@@ -12,12 +13,13 @@ export interface Membership {
 export interface MembersEdits {
   readonly members: MapEdit<ReadonlySet<string>>;
   readonly memberships: MapEdit<Membership>;
+  readonly access: AccessIndexEdit;
 }
 
 const MEMBERS_A_STEP = 200;
 
 /** The set of one group's members, and with it what is known of each of them: no more work than the set is large. */
-export function membersIntake(group: string, { members, memberships }: MembersEdits): Intake {
+export function membersIntake(group: string, { members, memberships, access }: MembersEdits): Intake {
   const before = members.get(group) ?? new Set<string>();
   const fresh = new Set<string>();
   const joined: string[] = [];
@@ -40,7 +42,9 @@ export function membersIntake(group: string, { members, memberships }: MembersEd
       let done = 0;
       for (const id of joined) {
         const { groups = [] } = memberships.get(id) ?? {};
-        memberships.set(id, { id, groups: withName(groups, group) });
+        const place = placeOf(groups, group);
+        memberships.set(id, { id, groups: [...groups.slice(0, place), group, ...groups.slice(place)] });
+        access.join(id, group, place);
         done += 1;
         if (done % MEMBERS_A_STEP === 0) yield;
       }
@@ -51,18 +55,19 @@ export function membersIntake(group: string, { members, memberships }: MembersEd
         const groups = memberships.get(id)?.groups.filter((name) => name !== group) ?? [];
         if (groups.length === 0) memberships.delete(id);
         else memberships.set(id, { id, groups });
+        access.leave(id, group);
       }
     },
   };
 }
 
-/** Into its place in the order. */
-function withName(names: readonly string[], name: string): string[] {
+/** Where it belongs in the order. */
+function placeOf(names: readonly string[], name: string): number {
   let low = 0;
   for (let high = names.length; low < high; ) {
     const middle = (low + high) >>> 1;
     if ((names[middle] ?? '') < name) low = middle + 1;
     else high = middle;
   }
-  return [...names.slice(0, low), name, ...names.slice(low)];
+  return low;
 }

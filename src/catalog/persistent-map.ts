@@ -124,9 +124,12 @@ function createEdit<V>(before: PersistentMap<V>, from: readonly Shard<V>[]): Map
   };
 }
 
-/** Two characters at a time by FNV-1a's step, and its bits mixed (the end of MurmurHash3), since the low ones alone count. */
 function shardOf(key: string, shards: number): number {
-  if (shards === 1) return 0;
+  return shards === 1 ? 0 : hashOf(key) & (shards - 1);
+}
+
+/** Two characters at a time by FNV-1a's step, and its bits mixed (the end of MurmurHash3), for any of them may be taken alone. */
+export function hashOf(key: string): number {
   const { length } = key;
   let hash = 0x811c9dc5;
   let index = 1;
@@ -136,5 +139,5 @@ function shardOf(key: string, shards: number): number {
   if (index === length) hash = Math.imul(hash ^ key.charCodeAt(index - 1), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) & (shards - 1);
+  return hash ^ (hash >>> 16);
 }

@@ -1,4 +1,7 @@
+import type { Application, Group, User } from '../rbac/records.ts';
+import { applicationIdOf, applicationUser, type Subject, user } from '../rbac/subject.ts';
 import type { HashKind, KeyNames } from '../redis/keys.ts';
+import { editIndex } from './access/edit.ts';
 import { grantsIntake } from './grants-intake.ts';
 import type { Intake } from './intake.ts';
 import { membersIntake } from './members-intake.ts';
@@ -7,7 +10,7 @@ import { PersistentMap } from './persistent-map.ts';
 import type { KeyContent, KeyPiece } from './read-keys.ts';
 import type { Entry, RecordFault } from './records.ts';
 import type { SnapshotParts } from './snapshot.ts';
-import { tableIntake } from './table-intake.ts';
+import { type TableState, tableIntake } from './table-intake.ts';
 
 /** Elements taken in before it is asked how late it is. Even, since fields and values come in pairs. */
 const ITEMS_A_STEP = 50;
@@ -32,6 +35,7 @@ export function createRebuilding(before: SnapshotParts, names: KeyNames, pacer: 
   const grants = before.grants.edit();
   const badGrants = before.badGrants.edit();
   const keyFaults = before.keyFaults.edit();
+  const access = editIndex(before.access);
   let replaced = false;
   /** Takes in the key whose last piece has not come yet. */
   let open: Intake | undefined;
@@ -41,15 +45,19 @@ export function createRebuilding(before: SnapshotParts, names: KeyNames, pacer: 
     if (place === undefined) return undefined;
     switch (place.kind) {
       case 'members':
-        return membersIntake(place.group, { members, memberships });
+        return membersIntake(place.group, { members, memberships, access });
       case 'grants':
-        return grantsIntake(key, place.subject, { grants, badGrants });
+        return grantsIntake(key, place.subject, { grants, badGrants, access });
       default: {
         const kind: HashKind = place.kind;
-        return tableIntake(kind, key, tables[kind] ?? new PersistentMap(), ({ table, faults }) => {
+        const replace = ({ table, faults }: TableState): void => {
           tables[kind] = table;
           tableFaults[kind] = faults;
           replaced = true;
+        };
+        return tableIntake(kind, key, tables[kind] ?? new PersistentMap(), replace, (field, entry) => {
+          const holder = holderOf(kind, field);
+          if (holder !== undefined) access.setRecord(holder, rolesIn(entry));
         });
       }
     }
@@ -89,6 +97,7 @@ export function createRebuilding(before: SnapshotParts, names: KeyNames, pacer: 
         grants: grants.done(),
         badGrants: badGrants.done(),
         keyFaults: keyFaults.done(),
+        access: access.done(),
       };
       const parts = Object.keys(next) as (keyof SnapshotParts)[];
       return parts.every((part) => next[part] === before[part]) ? before : next;
@@ -111,4 +120,23 @@ function pieceOf(key: string, content: KeyContent): KeyPiece {
   if (content.kind === 'wrong') return { key, content, last: true };
   const items = content.kind === 'set' ? content.members : Object.entries(content.fields).flat();
   return { key, content: { kind: 'items', items }, last: true };
+}
+
+/** Whose roles a record says. */
+function holderOf(kind: HashKind, name: string): Subject | undefined {
+  switch (kind) {
+    case 'users':
+      // An application's user is known by the record of the application alone.
+      return applicationIdOf(user(name)) === undefined ? user(name) : undefined;
+    case 'applications':
+      return applicationUser(name);
+    case 'groups':
+      return { type: 'GROUP', id: name };
+    default:
+      return undefined;
+  }
+}
+
+function rolesIn(entry: Entry<unknown> | undefined): readonly string[] | undefined {
+  return entry?.lookup.kind === 'found' ? (entry.lookup.record as User | Application | Group).roles : undefined;
 }

@@ -2,11 +2,13 @@ import type { AccessKey, TokenKey } from '../identity/records.ts';
 import type { Integration } from '../integrations/integration.ts';
 import type { Model } from '../integrations/model.ts';
 import type { Prompt } from '../prompts/prompt.ts';
-import type { AccessWorld } from '../rbac/decision.ts';
 import type { Access, TargetId } from '../rbac/grants.ts';
+import type { AccessWorld, FoundGrant, Sought } from '../rbac/holders.ts';
 import type { Application, Group, Role, User } from '../rbac/records.ts';
-import type { SubjectId } from '../rbac/subject.ts';
+import type { Subject, SubjectId } from '../rbac/subject.ts';
 import { HASH_KINDS, type HashKind } from '../redis/keys.ts';
+import type { AccessIndex } from './access/access-index.ts';
+import { EMPTY_INDEX } from './access/edit.ts';
 import type { Membership } from './members-intake.ts';
 import { PersistentMap } from './persistent-map.ts';
 import type { BadGrant, Entry, Lookup, RecordFault, RecordKinds } from './records.ts';
@@ -31,6 +33,8 @@ export interface SnapshotParts {
   readonly badGrants: PersistentMap<ReadonlyMap<string, BadGrant>>;
   /** Keys of the catalog that hold something else than they should, such as a string in place of a hash. */
   readonly keyFaults: PersistentMap<RecordFault>;
+  /** Records, memberships and grants once more, as decisions look at them. */
+  readonly access: AccessIndex;
 }
 
 export const NOTHING: SnapshotParts = {
@@ -41,6 +45,7 @@ export const NOTHING: SnapshotParts = {
   grants: new PersistentMap(),
   badGrants: new PersistentMap(),
   keyFaults: new PersistentMap(),
+  access: EMPTY_INDEX,
 };
 
 const NO_GRANTS: SubjectGrants = new Map();
@@ -133,6 +138,10 @@ export class Snapshot implements AccessWorld {
 
   grantsOf(subject: SubjectId): SubjectGrants {
     return this.parts.grants.get(subject) ?? NO_GRANTS;
+  }
+
+  findGrant(subject: Subject, sought: Sought): FoundGrant | undefined {
+    return this.parts.access.findGrant(subject, sought);
   }
 
   /** Every grant on one of these targets, as they are come upon: it walks over all subjects, and may be left at any time. */

@@ -6,10 +6,9 @@ import {
   integrationTarget,
   modelTarget,
   promptTarget,
-  type TargetId,
   tagTarget,
 } from './grants.ts';
-import { type AccessWorld, findHolder } from './holders.ts';
+import { type AccessWorld, ADMIN, findHolder, type Sought, walkToGrant } from './holders.ts';
 import { applicationIdOf, holderId, type Subject, type SubjectType } from './subject.ts';
 
 export type { AccessWorld } from './holders.ts';
@@ -42,7 +41,6 @@ export interface DecisionOptions extends SubjectOptions {
   readonly access?: readonly Access[];
 }
 
-const ADMIN = 'ADMIN';
 const EVERY_ACCESS: ReadonlySet<Access> = new Set(ACCESSES);
 
 /**
@@ -55,17 +53,11 @@ const EVERY_ACCESS: ReadonlySet<Access> = new Set(ACCESSES);
  * task names needs EXECUTE or READ on `PROMPT:name` itself, so that tagging a prompt gives it to no workflow.
  */
 export function decide(world: AccessWorld, subject: Subject, target: Target, options: DecisionOptions = {}): Decision {
-  const { targets, access, tags, tagAccess } = whatAllows(target, options.access);
-  let grant = '';
-  const via = findHolder(world, subject, (type, id) => {
-    if (type === 'ROLE' && id === ADMIN) return options.mayBeAdmin !== false;
-    const grants = world.grantsOf(holderId(type, id));
-    if (grants.size === 0) return false;
-    grant = heldOn(grants, targets, access) || heldOn(grants, tags, tagAccess);
-    return grant !== '';
-  });
-  if (via === undefined) return { kind: 'deny', missing: missingGrant(world, subject, access, targets) };
-  return { kind: 'allow', via: grant === '' ? via : [...via, grant] };
+  const sought = whatAllows(target, options.access, options.mayBeAdmin);
+  const found = world.findGrant === undefined ? walkToGrant(world, subject, sought) : world.findGrant(subject, sought);
+  if (found === undefined) return { kind: 'deny', missing: missingGrant(world, subject, sought) };
+  const { way, grant } = found;
+  return { kind: 'allow', via: grant === undefined ? way : [...way, `${grant.access} on ${grant.target}`] };
 }
 
 /** Everything that a subject may do with a target: `decide` says yes to each of these alone, and to no other. ADMIN: all. */
@@ -75,10 +67,10 @@ export function accessHeld(
   target: Target,
   options: SubjectOptions = {},
 ): ReadonlySet<Access> {
-  const { targets, access, tags, tagAccess } = whatAllows(target, ACCESSES);
+  const { targets, access, tags, tagAccess, mayBeAdmin } = whatAllows(target, ACCESSES, options.mayBeAdmin);
   const held = new Set<Access>();
   const collect = (type: SubjectType, id: string): boolean => {
-    if (type === 'ROLE' && id === ADMIN) return options.mayBeAdmin !== false;
+    if (type === 'ROLE' && id === ADMIN) return mayBeAdmin;
     const grants = world.grantsOf(holderId(type, id));
     if (grants.size === 0) return false;
     for (const target of targets)
@@ -94,33 +86,11 @@ export function isAdmin(world: AccessWorld, subject: Subject): boolean {
   return findHolder(world, subject, (type, id) => type === 'ROLE' && id === ADMIN) !== undefined;
 }
 
-/** `EXECUTE on INTEGRATION_PROVIDER:prod` for the first that is held, else ''. */
-function heldOn(
-  grants: ReadonlyMap<TargetId, ReadonlySet<Access>>,
-  targets: readonly TargetId[],
-  access: readonly Access[],
-): string {
-  for (const target of targets) {
-    const held = grants.get(target);
-    if (held === undefined) continue;
-    for (const word of access) if (held.has(word)) return `${word} on ${target}`;
-  }
-  return '';
-}
-
-/** The targets of which a grant counts, and the access that it needs; the same for tags. */
-interface WhatAllows {
-  readonly targets: readonly TargetId[];
-  readonly access: readonly Access[];
-  readonly tags: readonly TargetId[];
-  readonly tagAccess: readonly Access[];
-}
-
 const TO_RUN: readonly Access[] = ['EXECUTE'];
 const TO_RUN_A_PROMPT: readonly Access[] = ['EXECUTE', 'READ'];
 const NONE: readonly Access[] = [];
 
-function whatAllows(target: Target, asked: readonly Access[] | undefined): WhatAllows {
+function whatAllows(target: Target, asked: readonly Access[] | undefined, mayBeAdmin = true): Sought {
   const tags = (target.tags ?? []).map(({ key, value }) => tagTarget(key, value));
   const access = asked ?? TO_RUN;
   switch (target.kind) {
@@ -130,25 +100,21 @@ function whatAllows(target: Target, asked: readonly Access[] | undefined): WhatA
         access: asked ?? TO_RUN_A_PROMPT,
         tags,
         tagAccess: asked?.filter((word) => word !== 'EXECUTE') ?? NONE,
+        mayBeAdmin,
       };
     case 'integration':
-      return { targets: [integrationTarget(target.integration)], access, tags, tagAccess: access };
+      return { targets: [integrationTarget(target.integration)], access, tags, tagAccess: access, mayBeAdmin };
     case 'model': {
       const targets = [modelTarget(target.integration, target.model), integrationTarget(target.integration)];
-      return { targets, access, tags, tagAccess: access };
+      return { targets, access, tags, tagAccess: access, mayBeAdmin };
     }
     case 'application':
-      return { targets: [applicationTarget(target.application)], access, tags, tagAccess: access };
+      return { targets: [applicationTarget(target.application)], access, tags, tagAccess: access, mayBeAdmin };
   }
 }
 
-function missingGrant(
-  world: AccessWorld,
-  subject: Subject,
-  access: readonly Access[],
-  targets: readonly TargetId[],
-): string {
-  const grant = `${access.join(' or ')} on ${targets.join(' or ')}`;
+function missingGrant(world: AccessWorld, subject: Subject, { access, targets }: Sought): string {
+  const grant = `${anyOf(access)} on ${anyOf(targets)}`;
   const application = applicationIdOf(subject);
   if (application !== undefined && world.application(application) === undefined) {
     return `the record of application ${application}, then ${grant}`;
@@ -157,4 +123,11 @@ function missingGrant(
     return `the record of group ${subject.id}, then ${grant}`;
   }
   return grant;
+}
+
+/** Nearly always one or two: `join` would take longer than all the rest of a denial. */
+function anyOf(words: readonly string[]): string {
+  let text = words[0] ?? '';
+  for (let index = 1; index < words.length; index += 1) text += ` or ${words[index]}`;
+  return text;
 }

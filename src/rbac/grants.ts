@@ -8,12 +8,34 @@ const TARGET = /^([A-Z][A-Z_]*):(.+)$/s;
 /** `INTEGRATION:provider:model`, `INTEGRATION_PROVIDER:provider`, `PROMPT:name`, `APPLICATION:id` or `TAG:key:value`. */
 export type TargetId = string & { readonly __brand: 'TargetId' };
 
-export const integrationTarget = (provider: string): TargetId => `INTEGRATION_PROVIDER:${provider}` as TargetId;
-export const modelTarget = (provider: string, model: string): TargetId =>
-  `INTEGRATION:${provider}:${model}` as TargetId;
-export const promptTarget = (prompt: string): TargetId => `PROMPT:${prompt}` as TargetId;
-export const applicationTarget = (application: string): TargetId => `APPLICATION:${application}` as TargetId;
-export const tagTarget = (key: string, value: string): TargetId => `TAG:${key}:${value}` as TargetId;
+const named = putTogetherOnce((type, name) => `${type}:${name}`);
+
+export const integrationTarget = (provider: string): TargetId => named('INTEGRATION_PROVIDER', provider);
+export const modelTarget = putTogetherOnce((provider, model) => `INTEGRATION:${provider}:${model}`);
+export const promptTarget = (prompt: string): TargetId => named('PROMPT', prompt);
+export const applicationTarget = (application: string): TargetId => named('APPLICATION', application);
+export const tagTarget = putTogetherOnce((key, value) => `TAG:${key}:${value}`);
+
+/**
+ * The same string for the same two: a decision asks for several targets, and a string that was just put together must be
+ * read through wherever it is looked for. Names come from questions, too, and must not gather for ever.
+ */
+function putTogetherOnce(
+  putTogether: (first: string, second: string) => string,
+  atMost = 20_000,
+): (first: string, second: string) => TargetId {
+  const known = new Map<string, Map<string, TargetId>>();
+  let count = 0;
+  return (first, second) => {
+    const found = known.get(first)?.get(second);
+    if (found !== undefined) return found;
+    if (count >= atMost) known.clear();
+    count = known.size === 0 ? 1 : count + 1;
+    const made = putTogether(first, second) as TargetId;
+    known.set(first, (known.get(first) ?? new Map<string, TargetId>()).set(second, made));
+    return made;
+  };
+}
 
 /** What is wrong with a target as written in a grant, or undefined. Target types that we do not serve are kept, not judged. */
 export function targetFault(target: string): string | undefined {

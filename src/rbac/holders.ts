@@ -11,9 +11,58 @@ export interface AccessWorld {
   /** Ids of the groups that name this user as a member, with or without a record of their own. */
   groupsOf(userId: string): readonly string[];
   grantsOf(subject: SubjectId): ReadonlyMap<TargetId, ReadonlySet<Access>>;
+  /** The same as `walkToGrant`, by an index: where a world has one, a decision asks it and walks over nothing. */
+  findGrant?(subject: Subject, sought: Sought): FoundGrant | undefined;
 }
 
+/** The grants that would be enough: one of the words on one of the targets. */
+export interface Sought {
+  readonly targets: readonly TargetId[];
+  readonly access: readonly Access[];
+  /** Targets, too, of which other words are enough. They are looked at after the others. */
+  readonly tags: readonly TargetId[];
+  readonly tagAccess: readonly Access[];
+  /** False: the role ADMIN is passed over, with whatever was granted to it. */
+  readonly mayBeAdmin: boolean;
+}
+
+/** A grant that is enough, or the role ADMIN, and the way to who has it. */
+export interface FoundGrant {
+  readonly way: readonly SubjectId[];
+  /** Undefined where the way ends at ADMIN. */
+  readonly grant: { readonly target: TargetId; readonly access: Access } | undefined;
+}
+
+export const ADMIN = 'ADMIN';
+
 const NO_ROLES: readonly string[] = [];
+
+/** The first who is ADMIN or holds what is sought, in the order of `findHolder`. */
+export function walkToGrant(world: AccessWorld, subject: Subject, sought: Sought): FoundGrant | undefined {
+  const { targets, access, tags, tagAccess, mayBeAdmin } = sought;
+  let grant: FoundGrant['grant'];
+  const way = findHolder(world, subject, (type, id) => {
+    if (type === 'ROLE' && id === ADMIN) return mayBeAdmin;
+    const grants = world.grantsOf(holderId(type, id));
+    if (grants.size === 0) return false;
+    grant = heldOn(grants, targets, access) ?? heldOn(grants, tags, tagAccess);
+    return grant !== undefined;
+  });
+  return way && { way, grant };
+}
+
+function heldOn(
+  grants: ReadonlyMap<TargetId, ReadonlySet<Access>>,
+  targets: readonly TargetId[],
+  access: readonly Access[],
+): FoundGrant['grant'] {
+  for (const target of targets) {
+    const held = grants.get(target);
+    if (held === undefined) continue;
+    for (const word of access) if (held.has(word)) return { target, access: word };
+  }
+  return undefined;
+}
 
 /**
  * Asks everyone whose grants count for a subject, until one says yes: itself, its roles, its groups, their roles; nobody

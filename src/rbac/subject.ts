@@ -49,13 +49,22 @@ export function applicationIdOf(subject: Subject): string | undefined {
     : undefined;
 }
 
+export function isSubjectType(text: string): text is SubjectType {
+  return TYPES.has(text);
+}
+
+/** Whether a subject's grants and memberships count only where it has a record: a user needs none, nor does a role. */
+export function needsRecord(subject: Subject): boolean {
+  return subject.type === 'GROUP' || applicationIdOf(subject) !== undefined;
+}
+
 /** `TYPE:id`, exactly. Undefined for anything else. */
 export function parseSubjectId(text: string): Subject | undefined {
   const colon = text.indexOf(':');
   const type = text.slice(0, Math.max(colon, 0));
   const id = text.slice(colon + 1);
-  if (!TYPES.has(type) || id === '') return undefined;
-  return { type: type as SubjectType, id };
+  if (!isSubjectType(type) || id === '') return undefined;
+  return { type, id };
 }
 
 /** As people type it: `USER:x`, `GROUP:x`, `ROLE:x`, `app:x`; a bare `x` is a user. Undefined for an empty one. */
