@@ -13,6 +13,8 @@ import { PREFIX, startWorld } from './support/world.ts';
 const FULL = { users: 100_000, groups: 10_000, models: 1_000, grants: 1_000_000 };
 const QUICK = { users: 10_000, groups: 1_000, models: 200, grants: 100_000 };
 const RELOADS = 3;
+/** Access keys of applications: a token of one that is switched off is refused as soon as the catalog knows. */
+const KEYS = 1_000;
 
 interface Loading {
   readonly tookMs: number;
@@ -57,6 +59,12 @@ export async function benchAuthorize({ quick }: BenchOptions) {
     return [{ kind: 'member', user, group }, () => redis.sadd(names.members(group), user)];
   });
   say(`a membership: ${JSON.stringify(membership)}`);
+  await redis.hset(names.hash('access-keys'), ...accessKeys(KEYS, true).flat());
+  const accessKey = await inEffect(catalog, changes, 20, (n) => {
+    const [key, record] = accessKeys(KEYS, false)[n] as [string, string];
+    return [{ kind: 'switched-off', key }, () => redis.hset(names.hash('access-keys'), key, record)];
+  });
+  say(`an access key switched off: ${JSON.stringify(accessKey)}`);
   const field = await inEffect(catalog, quick ? 10 : 30, 200, (n) => {
     const [user, name] = [userName(n * 97), `Renamed ${n}`];
     return [{ kind: 'user', user, name }, () => redis.hset(names.hash('users'), user, JSON.stringify({ name }))];
@@ -78,12 +86,19 @@ export async function benchAuthorize({ quick }: BenchOptions) {
   return {
     ...written,
     decisions,
-    inEffectMs: { grant, membership, field },
+    inEffectMs: { grant, membership, accessKey, field },
     load: first,
     reloads,
     memory: { afterLoad, afterReloads },
     worker: { residentMbWithout: bare, residentMbWith: full },
   };
+}
+
+function accessKeys(count: number, enabled: boolean): [string, string][] {
+  return Array.from({ length: count }, (_, n) => {
+    const record = { application: `app-${n}`, applicationUid: `uid-${n}`, enabled, createdAt: 1_790_000_000_000 };
+    return [`key-${n}`, JSON.stringify(record)];
+  });
 }
 
 /** From Redis' acknowledgment until the catalog shows it. The clocks of both processes are one; below zero is cut there. */

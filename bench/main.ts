@@ -32,10 +32,11 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<object
   'update-v2': benchUpdateV2,
 };
 
-const HELP = `npm run bench -- NAME… [--quick] [--conductor=real|stub] [--rounds=N]
+const HELP = `npm run bench -- NAME… [--quick] [--json] [--conductor=real|stub] [--rounds=N]
 
   NAME             ${Object.keys(BENCHES).join(', ')}
   --quick          small enough for about a minute: shows that it runs, not what it measures
+  --json           one JSON line a bench on stdout and nothing else, as without it
   --conductor=…    another Conductor than the bench is meant for
   --rounds=N       how often programs take turns, where they do
 `;
@@ -43,6 +44,7 @@ const HELP = `npm run bench -- NAME… [--quick] [--conductor=real|stub] [--roun
 async function main(): Promise<number> {
   const options = {
     quick: { type: 'boolean' },
+    json: { type: 'boolean' },
     conductor: { type: 'string' },
     rounds: { type: 'string' },
     help: { type: 'boolean' },

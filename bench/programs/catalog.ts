@@ -144,6 +144,8 @@ async function answer(ask: Ask): Promise<unknown> {
       return await shown((snapshot) => snapshot.groupsOf(ask.user).includes(ask.group));
     case 'user':
       return await shown((snapshot) => snapshot.user(ask.user)?.name === ask.name);
+    case 'switched-off':
+      return await shown((snapshot) => snapshot.accessKey(ask.key)?.enabled === false);
   }
 }
 

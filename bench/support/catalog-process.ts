@@ -11,7 +11,9 @@ type Question =
   /** When the catalog shows it, in milliseconds since 1970 with their fractions. */
   | { readonly kind: 'grant'; readonly subject: SubjectId; readonly target: TargetId }
   | { readonly kind: 'member'; readonly user: string; readonly group: string }
-  | { readonly kind: 'user'; readonly user: string; readonly name: string };
+  | { readonly kind: 'user'; readonly user: string; readonly name: string }
+  /** When the access key is known to be switched off. */
+  | { readonly kind: 'switched-off'; readonly key: string };
 
 export type Ask = Question & { readonly id: number };
 
