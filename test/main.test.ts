@@ -14,11 +14,20 @@ function loadedBy(module: string): string[] {
   return JSON.parse(stdout) as string[];
 }
 
+const COMMANDS = ['apply', 'bootstrap', 'can', 'check'].map((name) => `src/commands/${name}.ts`);
+
 describe('what every command and the admin API load', () => {
   it('is nothing of AWS and nothing of Conductor', () => {
-    const loaded = loadedBy('src/main.ts');
-    expect(loaded.some((url) => url.endsWith('/src/admin/admin.ts'))).toBe(true);
+    const loaded = ['src/main.ts', ...COMMANDS].flatMap(loadedBy);
+    for (const module of ['/src/admin/admin.ts', '/src/manifests/apply.ts'])
+      expect(loaded.some((url) => url.endsWith(module))).toBe(true);
     expect(loaded.filter((url) => /@aws-sdk|@smithy|@io-orkes/.test(url))).toEqual([]);
+  });
+
+  it('is for help and a mistyped flag not even the client of Redis', () => {
+    const loaded = loadedBy('src/cli/program.ts');
+    expect(loaded.some((url) => url.endsWith('/src/cli/apply.ts'))).toBe(true);
+    expect(loaded.filter((url) => /\/(ioredis|pino|yaml|fastify)\//.test(url))).toEqual([]);
   });
 
   it('is not all that a worker loads', () => {

@@ -12,6 +12,7 @@ import { type ManifestSource, parseManifests, type Wanted } from '../manifests/p
 import type { KeyNames } from '../redis/keys.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import { type Terminal, visible } from './terminal.ts';
+import { type Variables, withRedis } from './with-redis.ts';
 
 export interface ApplyCommand {
   readonly redis: Redis | Cluster;
@@ -25,6 +26,22 @@ export interface ApplyCommand {
   readonly yes: boolean;
   /** Asks a person; undefined where there is none to ask. */
   readonly ask: ((question: string) => Promise<boolean>) | undefined;
+}
+
+/** `apply`, as typed. */
+export interface ApplyQuestion extends Pick<ApplyCommand, 'terminal' | 'dryRun' | 'prune' | 'yes' | 'ask'> {
+  readonly paths: readonly string[];
+}
+
+/** `apply` to the Redis that the environment names. Throws MANIFEST_INVALID before it is touched where a manifest has a fault. */
+export async function applyFiles(
+  question: ApplyQuestion,
+  { stdin, variables }: { readonly stdin: NodeJS.ReadableStream; readonly variables: Variables },
+): Promise<number> {
+  const wanted = wantedFrom(await readManifestFiles(question.paths, stdin), question.terminal);
+  return await withRedis(variables, ({ redis, names, config }) =>
+    runApply({ ...question, redis, names, keyring: config.secrets.keyring, wanted }),
+  );
 }
 
 /** Files, folders (their *.yaml and *.yml, by name) or `-` for standard input. Throws USAGE for one that is not there. */

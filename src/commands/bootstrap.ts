@@ -5,6 +5,14 @@ import { loadSigningKey } from '../identity/signing.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import type { Terminal } from './terminal.ts';
+import { type Variables, withRedis } from './with-redis.ts';
+
+/** `bootstrap`, on the Redis that the environment names. */
+export async function bootstrapOnce(terminal: Terminal, variables: Variables): Promise<number> {
+  return await withRedis(variables, ({ redis, names, config }) =>
+    runBootstrap({ redis, names, keyring: config.secrets.keyring, terminal }),
+  );
+}
 
 /**
  * Makes the first administrator's key and prints it, once. Throws CONFIG_INVALID where the API could not start with these

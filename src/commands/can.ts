@@ -1,3 +1,4 @@
+import { loadSnapshot } from '../catalog/load.ts';
 import type { Lookup } from '../catalog/records.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
@@ -8,6 +9,7 @@ import type { Access } from '../rbac/grants.ts';
 import { parseSubject, type Subject, subjectId } from '../rbac/subject.ts';
 import type { Tag } from '../record-fields.ts';
 import type { Terminal } from './terminal.ts';
+import { type Variables, withRedis } from './with-redis.ts';
 
 /** What `can` is asked, as typed. */
 export interface CanQuestion {
@@ -15,6 +17,13 @@ export interface CanQuestion {
   readonly target: string;
   /** Default: what running a task needs. */
   readonly access?: Access | undefined;
+}
+
+/** `can`, by the records of the Redis that the environment names. */
+export async function can(question: CanQuestion, terminal: Terminal, variables: Variables): Promise<number> {
+  return await withRedis(variables, async ({ redis, names }) =>
+    runCan(await loadSnapshot(redis, names), question, terminal),
+  );
 }
 
 /** Explains a decision as a worker, or the API, would take it now. 0: allowed, 1: denied. Throws USAGE for malformed words. */

@@ -1,5 +1,56 @@
+import { loadSnapshot } from '../catalog/load.ts';
+import type { Config } from '../config.ts';
+import { createLog } from '../telemetry/log.ts';
 import type { Finding } from './check/finding.ts';
+import { longestWait } from './check/longest-wait.ts';
+import { checkRecords } from './check/records.ts';
 import { type Terminal, visible } from './terminal.ts';
+import { type Variables, withRedis } from './with-redis.ts';
+
+/** `check`, of the Redis that the environment names and, unless offline, of Conductor and AWS. */
+export async function check({
+  offline,
+  terminal,
+  variables,
+}: {
+  readonly offline: boolean;
+  readonly terminal: Terminal;
+  readonly variables: Variables;
+}): Promise<number> {
+  return await withRedis(variables, async ({ redis, names, config }) => {
+    const snapshot = await loadSnapshot(redis, names);
+    const secrets = { variables, ...config.secrets };
+    const [{ checkConductor }, { checkCredentials, checkRedis }, { createConductorSession }] = await Promise.all([
+      import('./check/conductor.ts'),
+      import('./check/surroundings.ts'),
+      import('../workers/conductor/session.ts'),
+    ]);
+    const log = createLog('silent');
+    const session = createConductorSession({ ...config.conductor, log });
+    const outside = offline
+      ? []
+      : await Promise.all([
+          checkRedis(redis),
+          checkConductor(session.metadata, config.tasks.served, config.conductor.apiUrl, longestWait(snapshot)),
+          checkCredentials({ snapshot, names, secrets, log }),
+        ]);
+    session.close();
+    return reportFindings(
+      [
+        ...checkMode(config),
+        ...checkRecords(snapshot, names, { now: new Date(), keyring: secrets.keyring }),
+        ...outside.flat(),
+      ],
+      terminal,
+    );
+  });
+}
+
+function checkMode({ access: { mode } }: Config): Finding[] {
+  if (mode === 'enforce') return [];
+  const message = `is ${mode}: tasks run whatever the grants say`;
+  return [{ severity: 'warning', key: 'environment', field: 'RBAC_MODE', message }];
+}
 
 /** Says what was found. 0: clean, 1: findings, 3: something did not answer. */
 export function reportFindings(findings: readonly Finding[], terminal: Terminal): number {

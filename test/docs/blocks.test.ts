@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseManifests } from '../../src/manifests/parse.ts';
+import { PROGRAM } from '../support/program.ts';
 import { anchorsOf, blocksOf, DOCUMENTS, linksOf, ROOT, readDocument, squeezed } from './markdown.ts';
 
 const WITH_LINKS = [...DOCUMENTS, 'CHANGELOG.md'];
@@ -63,8 +64,7 @@ describe('README.md', () => {
 
 describe('commands', () => {
   it('named anywhere in the documentation exist', () => {
-    const cli = readFileSync(join(ROOT, 'src/cli.ts'), 'utf8');
-    const known = new Set(Array.from(cli.matchAll(/\.command\('(\w+)'\)/g), ([, name = '']) => name));
+    const known = new Set(PROGRAM.commands.map((command) => command.name()));
     for (const document of WITH_LINKS) {
       const markdown = readDocument(document);
       for (const [whole, name = ''] of markdown.matchAll(

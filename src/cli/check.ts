@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { type CommandLine, command, type OutputOption, outputOption, terminalFor } from './command-line.ts';
+
+export function checkCommand(line: CommandLine): Command {
+  return command(
+    'check',
+    'reads everything as a worker would and says what is wrong',
+    `
+Exit code 0: nothing found; 1: findings; 3: Redis, Conductor or STS did not answer.
+
+Examples:
+  bedrock-cohere check
+  bedrock-cohere check --offline --output json`,
+  )
+    .option('--offline', 'look only at the records: ask neither Conductor nor AWS', false)
+    .addOption(outputOption())
+    .action(async ({ offline, ...flags }: OutputOption & { offline: boolean }) => {
+      const { check } = await import('../commands/check.ts');
+      line.end(await check({ offline, terminal: terminalFor(line, flags), variables: line.variables }));
+    });
+}

@@ -1,0 +1,23 @@
+import { Command } from 'commander';
+import { adminCommand } from './admin.ts';
+import { applyCommand } from './apply.ts';
+import { bootstrapCommand } from './bootstrap.ts';
+import { canCommand } from './can.ts';
+import { checkCommand } from './check.ts';
+import { type CommandLine, ENVIRONMENT } from './command-line.ts';
+import { workerCommand } from './worker.ts';
+
+/** In the order of `--help`. Each loads what it runs when it runs: help and a mistyped flag need none of it. */
+const COMMANDS = [workerCommand, adminCommand, applyCommand, canCommand, checkCommand, bootstrapCommand];
+
+/** The executable's commands and flags. What people typed wrong is thrown, as commander's errors. */
+export function buildProgram(line: CommandLine): Command {
+  const program = new Command('bedrock-cohere')
+    .description('Governed LLM tasks for any Conductor, on Cohere models in Amazon Bedrock.')
+    .version(line.version, '--version', 'print the version')
+    .addHelpText('after', ENVIRONMENT)
+    .showHelpAfterError('(bedrock-cohere --help shows every command)')
+    .exitOverride();
+  for (const create of COMMANDS) program.addCommand(create(line).copyInheritedSettings(program));
+  return program;
+}
