@@ -94,6 +94,8 @@ const anonymousSubject = z.string().transform((text, context): Subject => {
   return z.NEVER;
 });
 
+const DAY_MS = 24 * 3_600_000;
+
 const environment = z.object({
   CONDUCTOR_SERVER_URL: httpUrl.default('http://localhost:8080'),
   CONDUCTOR_AUTH_KEY: z.string().optional(),
@@ -121,6 +123,7 @@ const environment = z.object({
   ADMIN_PORT: wholeNumber(0, 65_535).default(8090),
   ADMIN_ALLOWED_HOSTS: hostNames.optional(),
   ANONYMOUS_SUBJECT: anonymousSubject.optional(),
+  AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -176,6 +179,10 @@ export interface Config {
     /** Whose READ grants somebody without a token has, for what Conductor's UI asks. */
     readonly anonymous: Subject | undefined;
   };
+  readonly audit: {
+    /** How long a record of a change is kept; undefined: it is not said. */
+    readonly keptForMs: number | undefined;
+  };
   readonly logLevel: string;
 }
 
@@ -214,6 +221,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
       allowedHosts: values.ADMIN_ALLOWED_HOSTS ?? [],
       anonymous: values.ANONYMOUS_SUBJECT,
     },
+    audit: { keptForMs: values.AUDIT_RETENTION_DAYS === undefined ? undefined : values.AUDIT_RETENTION_DAYS * DAY_MS },
     logLevel: values.LOG_LEVEL,
   });
 }

@@ -1,11 +1,12 @@
 /**
- * The composition root of what runs for long: here signals are heard and its connections opened. AWS's SDK and Conductor's
+ * The composition root of what runs for long: here its connections are opened. AWS's SDK and Conductor's
  * take long to load: they come with what needs them.
  */
 import { startAdmin } from './admin/admin.ts';
 import { parseConfig } from './config.ts';
 import { ServiceError } from './errors.ts';
 import { openConnection, openRedis, RUNTIME_CONNECTION } from './redis/connect.ts';
+import { firstSignal } from './signals.ts';
 import { createLog } from './telemetry/log.ts';
 import type { Worker } from './workers/worker.ts';
 
@@ -55,19 +56,6 @@ export async function runAdmin(variables: Variables, version: string): Promise<n
   log.info({ signal: await signal }, 'A signal to stop');
   await admin.stop();
   return 0;
-}
-
-function firstSignal(onSecond: () => void): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let heard = false;
-    for (const name of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(name, () => {
-        if (heard) return onSecond();
-        heard = true;
-        resolve(name);
-      });
-    }
-  });
 }
 
 function portFault(error: unknown, port: number, variable: string): unknown {

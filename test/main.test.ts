@@ -14,7 +14,7 @@ function loadedBy(module: string): string[] {
   return JSON.parse(stdout) as string[];
 }
 
-const COMMANDS = ['apply', 'bootstrap', 'can', 'check'].map((name) => `src/commands/${name}.ts`);
+const COMMANDS = ['apply', 'audit', 'bootstrap', 'can', 'check'].map((name) => `src/commands/${name}.ts`);
 
 describe('what every command and the admin API load', () => {
   it('is nothing of AWS and nothing of Conductor', () => {

@@ -1,5 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { type Author, commandAuthor } from '../audit/author.ts';
+import { createAuditReader } from '../audit/reader.ts';
+import { createTrail } from '../audit/trail.ts';
 import { createDirectCaller } from '../calls/direct-caller.ts';
 import { keepingAnAdmin } from '../catalog/changes/last-admin.ts';
 import { createCatalogWriter } from '../catalog/changes/writer.ts';
@@ -11,14 +14,18 @@ import { createSecretVerifier } from '../identity/secret-verifier.ts';
 import { loadSigningKey } from '../identity/signing.ts';
 import { createTokenVerifier } from '../identity/token-verifier.ts';
 import { inTime } from '../in-time.ts';
-import type { Subject } from '../rbac/subject.ts';
 import { keyNames } from '../redis/keys.ts';
+import type { Trail } from '../redis/trail.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createUsageReader } from '../telemetry/usage-reader.ts';
+import { currentAuthor } from './access/author.ts';
+import type { Proven } from './access/authorize.ts';
 import { buildServer, STALE_AT_MOST_MS } from './server.ts';
 
 /** How long the last answers may take to go out at a stop, those of models apart. */
 const LAST_ANSWERS_MS = 2_000;
+/** How long a record of a change is kept where AUDIT_RETENTION_DAYS does not say. */
+const AUDIT_KEPT_MS = 400 * 24 * 3_600_000;
 /** How long the last denials may take to be written at a stop. */
 const LAST_WRITES_MS = 1_000;
 
@@ -60,7 +67,9 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
   const catalog = createLiveCatalog({ redis, ears, names, log });
   catalog.start();
   await Promise.all([redis.connect(), ears?.connect()]);
-  const signingKey = await loadSigningKey({ redis, names, keyring });
+  const trailOf = (author: Author): Trail =>
+    createTrail({ names, keptForMs: config.audit.keptForMs ?? AUDIT_KEPT_MS, author });
+  const signingKey = await loadSigningKey({ redis, names, keyring, trail: trailOf(commandAuthor('admin')) });
   await catalog.refresh([names.hash('token-keys')]);
   const tokens = createTokenVerifier();
   const denials = createDenialRecorder({ redis, stream: names.denials, log });
@@ -70,18 +79,22 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
     secrets: { variables, ...config.secrets },
   });
 
-  async function authenticate(token: string): Promise<Subject> {
+  async function authenticate(token: string): Promise<Proven> {
     const answer = await tokens.verifyToken({ token, audience: 'api', world: catalog.current() });
-    if (answer.kind === 'valid') return answer.subject;
+    if (answer.kind === 'valid') return { subject: answer.subject, accessKey: answer.accessKeyId };
     if (answer.kind === 'expired') throw new ServiceError('TOKEN_EXPIRED', 'The token has expired: get another');
     throw new ServiceError('TOKEN_INVALID', `The token is not valid: ${answer.reason}`);
   }
 
+  const trailNow = (): Trail => trailOf(currentAuthor());
   const { app } = await buildServer({
     redis,
     names,
     catalog,
-    writer: keepingAnAdmin({ writer: createCatalogWriter({ redis, catalog }), catalog, names }),
+    writer: keepingAnAdmin({ writer: createCatalogWriter({ redis, catalog, trailNow }), catalog, names }),
+    trailNow,
+    audit: createAuditReader({ redis, names }),
+    denials,
     keyring,
     log,
     version,

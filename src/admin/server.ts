@@ -1,6 +1,8 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify, type RouteOptions } from 'fastify';
 import { ServiceError } from '../errors.ts';
+import { keepAuthors } from './access/author.ts';
 import { createAuthorizer } from './access/authorize.ts';
+import { recordRefusal } from './access/refusals.ts';
 import type { RoutePermission } from './access/route-permission.ts';
 import { BODY_LIMIT, readBodies } from './http/bodies.ts';
 import { checkHosts } from './http/hosts.ts';
@@ -46,7 +48,10 @@ export async function buildServer(parts: AdminParts, served = routes(parts)): Pr
   useSchemas(app);
   useVersions(app, parts.keyring);
   readBodies(app);
-  app.setErrorHandler(async (error, request, reply) => await sendProblem(request, reply, error));
+  app.setErrorHandler(async (error, request, reply) => {
+    recordRefusal(parts, request, error);
+    await sendProblem(request, reply, error);
+  });
   app.setNotFoundHandler(async (request, reply) =>
     sendRaw(
       reply,
@@ -69,6 +74,7 @@ export async function buildServer(parts: AdminParts, served = routes(parts)): Pr
   app.addHook('preValidation', async (request) => {
     if (request.body !== undefined) await authorize(request);
   });
+  keepAuthors(app);
   letConnectionsEnd(app);
   await describeApi(app, parts.version);
   await app.register(served);

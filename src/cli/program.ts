@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { adminCommand } from './admin.ts';
 import { applyCommand } from './apply.ts';
+import { auditCommand } from './audit.ts';
 import { bootstrapCommand } from './bootstrap.ts';
 import { canCommand } from './can.ts';
 import { checkCommand } from './check.ts';
@@ -8,7 +9,10 @@ import { type CommandLine, ENVIRONMENT } from './command-line.ts';
 import { workerCommand } from './worker.ts';
 
 /** In the order of `--help`. Each loads what it runs when it runs: help and a mistyped flag need none of it. */
-const COMMANDS = [workerCommand, adminCommand, applyCommand, canCommand, checkCommand, bootstrapCommand];
+const COMMANDS = [
+  ...[workerCommand, adminCommand, applyCommand, canCommand, checkCommand, bootstrapCommand],
+  auditCommand,
+];
 
 /** The executable's commands and flags. What people typed wrong is thrown, as commander's errors. */
 export function buildProgram(line: CommandLine): Command {

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import type { Cluster, Redis } from 'ioredis';
+import { commandTrail } from '../audit/trail.ts';
 import { messageOf, ServiceError } from '../errors.ts';
 import { integrationRecord } from '../integrations/integration.ts';
 import { MASK, maskSecrets } from '../integrations/secrets/masks.ts';
@@ -10,7 +11,9 @@ import { apply, type Plan } from '../manifests/apply.ts';
 import type { Change } from '../manifests/changes.ts';
 import { type ManifestSource, parseManifests, type Wanted } from '../manifests/parse.ts';
 import type { KeyNames } from '../redis/keys.ts';
+import type { Trail } from '../redis/trail.ts';
 import type { Keyring } from '../secrets/keyring.ts';
+import { flatten, label } from './leaves.ts';
 import { type Terminal, visible } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
@@ -20,6 +23,7 @@ export interface ApplyCommand {
   readonly wanted: Wanted;
   /** Seals bare secrets; empty: they are written as they are, with a warning. */
   readonly keyring: Keyring;
+  readonly trail: Trail;
   readonly terminal: Terminal;
   readonly dryRun: boolean;
   readonly prune: boolean;
@@ -40,7 +44,10 @@ export async function applyFiles(
 ): Promise<number> {
   const wanted = wantedFrom(await readManifestFiles(question.paths, stdin), question.terminal);
   return await withRedis(variables, ({ redis, names, config }) =>
-    runApply({ ...question, redis, names, keyring: config.secrets.keyring, wanted }),
+    runApply({
+      ...{ ...question, redis, names, keyring: config.secrets.keyring, wanted },
+      trail: commandTrail(names, config.audit.keptForMs, 'apply'),
+    }),
   );
 }
 
@@ -80,7 +87,7 @@ export function wantedFrom(sources: readonly ManifestSource[], terminal: Termina
 }
 
 export async function runApply(command: ApplyCommand): Promise<number> {
-  const { redis, names, wanted, keyring, terminal, dryRun, prune } = command;
+  const { redis, names, wanted, keyring, trail, terminal, dryRun, prune } = command;
   if (keyring.newest === undefined) warnOfBareSecrets(wanted, terminal);
   let written = false;
   const plan = await apply({
@@ -88,6 +95,7 @@ export async function runApply(command: ApplyCommand): Promise<number> {
     names,
     wanted,
     keyring,
+    trail,
     prune,
     async agree(proposed) {
       sayPlan(proposed, terminal);
@@ -157,20 +165,6 @@ function differences(change: Change): string[] {
   return [...new Set([...old.keys(), ...fresh.keys()])]
     .filter((path) => old.get(path) !== fresh.get(path) || oldValues.get(path) !== freshValues.get(path))
     .map((path) => `${label(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`);
-}
-
-function label(path: string): string {
-  return path === '' ? '' : `${path}: `;
-}
-
-/** Leaves by path: `configuration.region` → `"us-east-1"`. */
-function flatten(value: unknown, path = '', leaves = new Map<string, string>()): Map<string, string> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    for (const [key, part] of Object.entries(value)) flatten(part, path === '' ? key : `${path}.${key}`, leaves);
-  } else if (value !== null && value !== undefined) {
-    leaves.set(path, Array.isArray(value) || path !== '' ? JSON.stringify(value) : String(value));
-  }
-  return leaves;
 }
 
 function warnOfBareSecrets(wanted: Wanted, terminal: Terminal): void {

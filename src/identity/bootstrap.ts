@@ -7,6 +7,7 @@ import { applicationUser } from '../rbac/subject.ts';
 import { commit } from '../redis/commit.ts';
 import { ANY } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
+import type { Trail } from '../redis/trail.ts';
 import { hashSecret, type NewAccessKey, newAccessKey } from './access-keys.ts';
 import { keyEdits } from './key-store.ts';
 
@@ -15,13 +16,14 @@ export interface BootstrapParts {
   readonly names: KeyNames;
   /** The records as they are now. */
   readonly snapshot: Snapshot;
+  readonly trail: Trail;
 }
 
 /**
  * The first administrator: an application with the role ADMIN and an access key of its own, once. Throws
  * ALREADY_BOOTSTRAPPED, with what to do, where that was done or an administrator's key works.
  */
-export async function bootstrap({ redis, names, snapshot }: BootstrapParts): Promise<NewAccessKey> {
+export async function bootstrap({ redis, names, snapshot, trail }: BootstrapParts): Promise<NewAccessKey> {
   const working = workingAdminKeys(snapshot);
   if (working.length > 0) throw alreadyDone(names, working);
   const key = newAccessKey();
@@ -36,12 +38,13 @@ export async function bootstrap({ redis, names, snapshot }: BootstrapParts): Pro
     createTime: at,
   };
   const marker = names.admin.bootstrap;
-  const isFirst = await commit(redis, [
+  const edits = [
     { key: marker, field: 'accessKey', before: undefined, after: key.id },
     { key: marker, field: 'at', before: ANY, after: new Date(at).toISOString() },
     { key: names.hash('applications'), field: application.id, before: undefined, after: JSON.stringify(record) },
     ...keyEdits(names, { key, hash, application, by: 'bootstrap' }),
-  ]);
+  ] as const;
+  const isFirst = await commit(redis, edits, trail);
   if (!isFirst) throw alreadyDone(names, []);
   return key;
 }

@@ -8,6 +8,7 @@ import { answered } from '../redis/answered.ts';
 import { commit } from '../redis/commit.ts';
 import { type Edit, type FieldEdit, unchanged } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
+import type { Trail } from '../redis/trail.ts';
 import { hashSecret, type NewAccessKey, newAccessKey } from './access-keys.ts';
 import type { AccessKey } from './records.ts';
 
@@ -15,6 +16,8 @@ import type { AccessKey } from './records.ts';
 export interface KeyStore {
   readonly redis: Redis | Cluster;
   readonly names: KeyNames;
+  /** How a change goes on record, asked when it is begun. */
+  readonly trailNow: () => Trail;
 }
 
 /** An access key as listings show it. */
@@ -81,7 +84,10 @@ export function keyEdits(
 }
 
 /** The hash of a key's secret; undefined where there is none. */
-export async function keyHashOf({ redis, names }: KeyStore, accessKeyId: string): Promise<string | undefined> {
+export async function keyHashOf(
+  { redis, names }: Omit<KeyStore, 'trailNow'>,
+  accessKeyId: string,
+): Promise<string | undefined> {
   return (await answered(redis.hget(names.admin.keyHashes, accessKeyId))) ?? undefined;
 }
 
@@ -100,12 +106,13 @@ export function accessKeysOf(
 
 /** Reads, and writes what follows from it; anew where somebody else wrote in between. */
 async function changed<T>(
-  { redis }: KeyStore,
+  { redis, trailNow }: KeyStore,
   plan: () => Promise<{ readonly edits: readonly Edit[]; readonly result: T }>,
 ): Promise<T> {
+  const trail = trailNow();
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const { edits, result } = await plan();
-    if (await commit(redis, edits)) return result;
+    if (await commit(redis, edits, trail)) return result;
   }
   throw new ServiceError('CATALOG_CHANGED', 'Somebody keeps changing the same record; nothing was written. Try again');
 }

@@ -5,6 +5,7 @@ import { ServiceError } from '../errors.ts';
 import { parseJson } from '../parsing.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import { script } from '../redis/script.ts';
+import { RECORDING, recordArgs, recordingArgs, type Trail } from '../redis/trail.ts';
 import { EnvelopeError, keyIdOf, type SecretPlace, seal, unseal } from '../secrets/envelope.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import { type TokenKey, tokenKeyRecord } from './records.ts';
@@ -23,24 +24,29 @@ export interface SigningKeyParts {
   readonly redis: Redis | Cluster;
   readonly names: KeyNames;
   readonly keyring: Keyring;
+  /** How it goes on record that a key was made. */
+  readonly trail: Trail;
 }
 
 /**
- * KEYS private keys, public keys. ARGV kid, sealed private key, public record. Answers every key that has both halves, as
- * kid, sealed, record …; where there is none, writes the one given, so that of several who begin at once all get the same.
+ * KEYS[2] private keys, public keys. ARGV kid, sealed private key, public record, what goes on record. Answers every key that
+ * has both halves, as kid, sealed, record …; where there is none, writes the one given, so that of several who begin at once
+ * all get the same.
  */
-const KEEP_OR_WRITE = script(`
+const KEEP_OR_WRITE = script(`${RECORDING}
 local found = {}
-for _, kid in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local record = redis.call('HGET', KEYS[2], kid)
-  if record then
-    for _, part in ipairs({kid, redis.call('HGET', KEYS[1], kid), record}) do table.insert(found, part) end
+for _, kid in ipairs(redis.call('HKEYS', KEYS[2])) do
+  local public = redis.call('HGET', KEYS[3], kid)
+  if public then
+    for _, part in ipairs({kid, redis.call('HGET', KEYS[2], kid), public}) do table.insert(found, part) end
   end
 end
 if #found > 0 then return found end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return {ARGV[1], ARGV[2], ARGV[3]}
+local kid, sealed, public = ARGV[first], ARGV[first + 1], ARGV[first + 2]
+record(first + 3, 'create', {})
+redis.call('HSET', KEYS[3], kid, public)
+redis.call('HSET', KEYS[2], kid, sealed)
+return {kid, sealed, public}
 `);
 
 const triples = z.array(z.string()).refine(({ length }) => length % 3 === 0);
@@ -49,7 +55,7 @@ const triples = z.array(z.string()).refine(({ length }) => length % 3 === 0);
  * The newest key pair of the installation that opens; made where there is none. Throws CONFIG_INVALID where
  * ENCRYPTION_KEYS lacks what opens it, RECORD_INVALID where what stands there cannot be used.
  */
-export async function loadSigningKey({ redis, names, keyring }: SigningKeyParts): Promise<SigningKey> {
+export async function loadSigningKey({ redis, names, keyring, trail }: SigningKeyParts): Promise<SigningKey> {
   if (keyring.newest === undefined) {
     throw new ServiceError(
       'CONFIG_INVALID',
@@ -60,10 +66,12 @@ export async function loadSigningKey({ redis, names, keyring }: SigningKeyParts)
   }
   const publicKeys = names.hash('token-keys');
   const made = newKeyPair(await issuerIn(redis, publicKeys), keyring);
+  const record = JSON.stringify(made.record);
+  const [described] = trail.describe([{ key: publicKeys, field: made.kid, before: undefined, after: record }]);
   const reply = await KEEP_OR_WRITE.run(
     redis,
-    [names.admin.signing, publicKeys],
-    [made.kid, made.sealed, JSON.stringify(made.record)],
+    [trail.stream, names.admin.signing, publicKeys],
+    [...recordingArgs(trail), made.kid, made.sealed, record, ...recordArgs(described)],
   );
   const parts = triples.parse(reply);
   const found: Candidate[] = [];

@@ -1,9 +1,12 @@
-import { type Cluster, type Redis, ReplyError } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { createCatalogReader } from '../catalog/read-catalog.ts';
 import { listKeys } from '../catalog/read-keys.ts';
 import { NOTHING, Snapshot } from '../catalog/snapshot.ts';
-import { messageOf, ServiceError } from '../errors.ts';
+import { ServiceError } from '../errors.ts';
+import { commitWatched } from '../redis/commit.ts';
+import { ANY, type Edit } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
+import type { Trail } from '../redis/trail.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import { type Change, splitGrantName } from './changes.ts';
 import { keepLastAdmin } from './last-admin.ts';
@@ -19,6 +22,7 @@ export interface ApplyParts {
   readonly prune: boolean;
   /** Seals bare secrets; empty: they are written as they are. */
   readonly keyring: Keyring;
+  readonly trail: Trail;
   /** Asked with the plan before anything is written; false writes nothing. */
   readonly agree: (plan: Plan) => boolean | Promise<boolean>;
 }
@@ -35,11 +39,11 @@ export interface Plan {
 const ATTEMPTS = 3;
 
 /**
- * Brings Redis to what is wanted: reads, plans, asks, writes, in one MULTI under WATCH, so that every worker sees the
+ * Brings Redis to what is wanted: reads, plans, asks, writes, in one script under WATCH, so that every worker sees the
  * old state or the new and never half of it, and nobody's change is overwritten unseen. Throws CATALOG_CHANGED when
  * Redis keeps changing meanwhile, RECORD_INVALID when a key it would write holds another Redis type.
  */
-export async function apply({ redis, names, wanted, prune, keyring, agree }: ApplyParts): Promise<Plan> {
+export async function apply({ redis, names, wanted, prune, keyring, trail, agree }: ApplyParts): Promise<Plan> {
   const reader = createCatalogReader({ redis, names, together: () => 'watched' });
   for (let attempt = 1; ; attempt += 1) {
     const keys = [...new Set([...(await listKeys(redis, names)), ...keysOf(names, wanted)])];
@@ -49,7 +53,7 @@ export async function apply({ redis, names, wanted, prune, keyring, agree }: App
       const plan = makePlan(snapshot, sealWanted(snapshot, wanted, keyring), prune);
       refuseWrongTypes(snapshot, names, plan.changes);
       if (plan.changes.length === 0 || !(await agree(plan))) return plan;
-      if (await write(redis, names, plan.changes)) return plan;
+      if (await commitWatched(redis, editsOf(snapshot, names, plan.changes), trail)) return plan;
     } finally {
       await redis.unwatch();
     }
@@ -69,44 +73,34 @@ function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Plan {
   return { changes: [...along, ...swept], kept, swept };
 }
 
-/** False when a watched key changed since it was read: nothing was written then. */
-async function write(redis: Redis | Cluster, names: KeyNames, changes: readonly Change[]): Promise<boolean> {
-  const transaction = redis.multi();
-  for (const change of changes) {
+function editsOf(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): Edit[] {
+  return changes.flatMap((change): Edit[] => {
+    const { kind, name, before, after } = change;
     const key = keyOf(names, change);
-    switch (change.kind) {
+    switch (kind) {
       case 'members':
-        transaction.del(key);
-        if (Array.isArray(change.after) && change.after.length > 0)
-          transaction.sadd(key, ...(change.after as string[]));
-        break;
-      case 'grants': {
-        const { target } = splitGrantName(change.name);
-        if (change.after === null) transaction.hdel(key, target);
-        else transaction.hset(key, target, String(change.after));
-        break;
+        return memberEdits(key, (before ?? []) as readonly string[], (after ?? []) as readonly string[]);
+      case 'grants':
+        return [
+          { key, field: splitGrantName(name).target, before: ANY, after: after === null ? undefined : String(after) },
+        ];
+      default: {
+        const raw = snapshot.parts.tables[kind].get(name)?.raw;
+        return [{ key, field: name, before: raw, after: after === null ? undefined : JSON.stringify(after) }];
       }
-      default:
-        if (change.after === null) transaction.hdel(key, change.name);
-        else transaction.hset(key, change.name, JSON.stringify(change.after));
     }
-  }
-  const replies = await transaction.exec().catch((error: unknown) => {
-    throw refusal(error, 'nothing was written');
   });
-  const failed = replies?.find(([error]) => error !== null)?.[0];
-  if (failed) throw refusal(failed, 'some of it was written: run the command again');
-  return replies !== null;
 }
 
-/** Redis' own reason in place of ioredis' error, which carries the command with its arguments: whole records, secrets too. */
-function refusal(error: unknown, outcome: string): unknown {
-  if (!(error instanceof ReplyError)) return error;
-  const [first] = (error as { previousErrors?: Error[] }).previousErrors ?? [];
-  return new ServiceError('UNREACHABLE', `Redis refuses to write: ${messageOf(first ?? error)}; ${outcome}`);
+function memberEdits(key: string, before: readonly string[], after: readonly string[]): Edit[] {
+  const [had, has] = [new Set(before), new Set(after)];
+  return [
+    ...before.filter((member) => !has.has(member)).map((member) => ({ key, member, isMember: false })),
+    ...after.filter((member) => !had.has(member)).map((member) => ({ key, member, isMember: true })),
+  ];
 }
 
-/** A command that fails inside a transaction does not undo the others, so what would fail is refused before. */
+/** In words of its own, before anybody is asked. */
 function refuseWrongTypes(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): void {
   for (const change of changes) {
     const fault = snapshot.parts.keyFaults.get(keyOf(names, change));

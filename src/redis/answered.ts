@@ -9,7 +9,9 @@ export async function answered<T>(command: Promise<T>): Promise<T> {
     return await command;
   } catch (error) {
     if (error instanceof Error && error.name === 'ReplyError') {
-      throw new ServiceError('UNREACHABLE', `Redis refuses: ${firstWords(error.message)}; nothing was written`);
+      // Of a transaction it says first that there was an error, and only then which.
+      const [first = error] = (error as { previousErrors?: readonly Error[] }).previousErrors ?? [];
+      throw new ServiceError('UNREACHABLE', `Redis refuses: ${firstWords(first.message)}; nothing was written`);
     }
     throw new ServiceError('UNREACHABLE', 'Redis did not answer: what was to be written may be written or not');
   }

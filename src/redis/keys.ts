@@ -36,6 +36,8 @@ export interface KeyNames {
   parse(key: string): CatalogKey | undefined;
   /** Written so that all workers hear of it: see `src/catalog/canary.ts`. */
   readonly canary: string;
+  /** Stream of changes: see `trail.ts`. */
+  readonly audit: string;
   /** Stream of denials. */
   readonly denials: string;
   readonly ledger: LedgerKeys;
@@ -126,6 +128,7 @@ export function keyNames(prefix: string): KeyNames {
       return undefined;
     },
     canary,
+    audit: `${prefix}audit`,
     denials: `${prefix}run:denials`,
     ledger: ledgerKeys(`${prefix}run:`),
     lane: (lane) => laneKeys(`${prefix}run:lane:${lane}:`),

@@ -7,20 +7,37 @@ export interface Script {
   run(redis: Redis | Cluster, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 }
 
+/** One that may run in a transaction, too. */
+export interface TransactionScript extends Script {
+  /** As the whole of a transaction: undefined, and it did not run, where a key under WATCH has changed. */
+  runWatched(redis: Redis | Cluster, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+}
+
 /** Connections whose Redis does not know scripts that only read: it is older than 7. */
 const withoutReadOnly = new WeakSet<Redis | Cluster>();
 
-export function script(lua: string): Script {
+export function script(lua: string): TransactionScript {
   const sha = shaOf(lua);
   return {
+    // Arguments as a list: a large change has more than a JavaScript function takes.
     async run(redis, keys, args) {
       try {
-        return await redis.evalsha(sha, keys.length, ...keys, ...args);
+        return await redis.call('evalsha', [sha, keys.length, ...keys, ...args]);
       } catch (error) {
         // A Redis that was restarted, or failed over, has forgotten its scripts; this one did not run.
         if (!isReply(error, 'NOSCRIPT')) throw error;
-        return await redis.eval(lua, keys.length, ...keys, ...args);
+        return await redis.call('eval', [lua, keys.length, ...keys, ...args]);
       }
+    },
+    // Whole, since a transaction cannot ask again for a script that Redis has forgotten.
+    async runWatched(redis, keys, args) {
+      const replies = await redis
+        .multi()
+        .call('eval', [lua, keys.length, ...keys, ...args])
+        .exec();
+      const [error, reply] = replies?.[0] ?? [null, undefined];
+      if (error !== null) throw error;
+      return reply;
     },
   };
 }

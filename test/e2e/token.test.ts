@@ -8,6 +8,7 @@ import { issueToken, type TokenRequest } from '../../src/identity/tokens.ts';
 import { keyNames } from '../../src/redis/keys.ts';
 import { parseKeyring } from '../../src/secrets/keyring.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { testTrail } from '../support/trail.ts';
 import { createWorld, type RunningWorker, type World } from './support/world.ts';
 
 const EMBED = 'cohere.embed-v4:0';
@@ -21,7 +22,8 @@ let key: NewAccessKey;
 let otherKey: NewAccessKey;
 let user = '';
 
-const store = () => ({ redis: world.redis, names: keyNames(world.prefix) });
+const trail = () => testTrail(keyNames(world.prefix));
+const store = () => ({ redis: world.redis, names: keyNames(world.prefix), trailNow: trail });
 
 beforeAll(async () => {
   world = await createWorld('token');
@@ -42,7 +44,7 @@ beforeAll(async () => {
     await world.redis.hset(world.key(`grants:USER:app:${id}`), 'INTEGRATION_PROVIDER:main', 'EXECUTE');
   }
   const keyring = parseKeyring(`k1:${randomBytes(32).toString('base64')}`);
-  signingKey = await loadSigningKey({ ...store(), keyring });
+  signingKey = await loadSigningKey({ ...store(), keyring, trail: trail() });
   key = await createAccessKey(store(), { applicationId: 'robot' });
   otherKey = await createAccessKey(store(), { applicationId: 'robot' });
   await world.redis.hset(

@@ -7,10 +7,16 @@ import { type Caller, callerOf, demandAccess, demandGrantor, refuse } from './ca
 import type { PathParams, RoutePermission } from './route-permission.ts';
 import { type Asked, recordOf } from './targets.ts';
 
+export interface Proven {
+  readonly subject: Subject;
+  /** The id of the access key. */
+  readonly accessKey: string;
+}
+
 export interface AuthorizationParts {
   readonly snapshot: () => Snapshot;
-  /** The subject that a token proves at this moment. Throws TOKEN_EXPIRED or TOKEN_INVALID. */
-  readonly authenticate: (token: string) => Promise<Subject>;
+  /** The subject that a token proves at this moment, and the key that made it. Throws TOKEN_EXPIRED or TOKEN_INVALID. */
+  readonly authenticate: (token: string) => Promise<Proven>;
   /** `ANONYMOUS_SUBJECT`. */
   readonly anonymous: Subject | undefined;
 }
@@ -29,7 +35,11 @@ declare module 'fastify' {
 export function createAuthorizer({ snapshot, authenticate, anonymous }: AuthorizationParts) {
   async function callerFor(request: FastifyRequest): Promise<Caller> {
     const token = tokenIn(request);
-    if (token !== undefined) return callerOf(snapshot(), await authenticate(token));
+    if (token !== undefined) {
+      const { subject, accessKey } = await authenticate(token);
+      request.accessKey = accessKey;
+      return callerOf(snapshot(), subject);
+    }
     if (anonymous !== undefined && request.routeOptions.config.anonymous === true) {
       return callerOf(snapshot(), anonymous, { anonymous: true });
     }
@@ -77,7 +87,7 @@ export function demandWrite(snapshot: Snapshot, caller: Caller, creates: Permiss
   refuse(caller, `UPDATE, or the permission ${creates} where there is none yet,`, asked);
 }
 
-function tokenIn(request: FastifyRequest): string | undefined {
+export function tokenIn(request: FastifyRequest): string | undefined {
   const given = request.headers['x-authorization'];
   const [token] = Array.isArray(given) ? given : [given];
   return token === undefined || token === '' ? undefined : token.replace(/^Bearer /i, '');

@@ -51,6 +51,8 @@ declare module 'fastify' {
     anonymous?: true;
     /** It has no record whose version could be compared. */
     unversioned?: true;
+    /** Its handler puts its own denials on record. */
+    recordsDenials?: true;
     /** The body is taken as text. */
     rawText?: true;
     /** Answers whatever the request calls this host. */

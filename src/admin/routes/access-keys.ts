@@ -29,8 +29,7 @@ function keyOnWire(id: string, { enabled, createdAt }: AccessKey): z.infer<typeo
 
 /** Access keys of applications: made, switched off and deleted. A key's tokens work as long as it does. */
 export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
-  const { catalog, names, redis, writer } = parts;
-  const store = { redis, names };
+  const { catalog, names, redis, writer, trailNow } = parts;
   const key = names.hash('access-keys');
   // A secret's hash takes as long as it does to prove one: whoever makes many keys at once must not hold up everybody else.
   const oneAtATime = pLimit(1);
@@ -68,6 +67,9 @@ export function accessKeyRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         demandRecord(snapshot, 'applications', id);
         const more = caller.isAdmin ? undefined : firstBeyond(snapshot, applicationUser(id), caller.subject);
         if (more !== undefined) refuse(caller, more);
+        // Asked now: whoever waits for their turn is woken by somebody else's request.
+        const trail = trailNow();
+        const store = { redis, names, trailNow: () => trail };
         const made = await oneAtATime(() => createAccessKey(store, { applicationId: id, by: caller.id }));
         await catalog.refresh([key, names.hash('applications')]);
         return { id: made.id, secret: made.secret };

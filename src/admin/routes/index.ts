@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { AdminParts } from '../parts.ts';
 import { accessKeyRoutes } from './access-keys.ts';
 import { applicationRoutes } from './applications.ts';
+import { auditRoutes } from './audit.ts';
 import { authorizationRoutes } from './authorization.ts';
 import { groupRoutes } from './groups.ts';
 import { healthRoutes } from './health.ts';
@@ -33,6 +34,7 @@ const RESOURCES = [
   applicationRoutes,
   accessKeyRoutes,
   roleRoutes,
+  auditRoutes,
 ];
 
 /** Everything under `/api`, where Orkes' clients look for it, and what orchestrators ask beside it. */

@@ -35,6 +35,8 @@ export function promptTestRoutes({ calls }: AdminParts): FastifyPluginAsyncZod {
       },
       config: {
         unversioned: true,
+        // Its denials go on record as those of tasks.
+        recordsDenials: true,
         permission: { kind: 'by-body', rule: 'Needs EXECUTE on the model, or the role ADMIN.' },
       },
       async handler(request, reply) {

@@ -31,8 +31,9 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, deleted: readon
   const subjects = new Set<string>(gone.flatMap(subjectsOf));
   const targets = gone.flatMap(targetsOf);
   const edits = new Map<string, Edit>();
-  const drop = (key: string, field: string): void => {
-    edits.set(JSON.stringify([key, field]), { key, field, before: ANY, after: undefined });
+  // A record goes as it was when this was planned, and so on record; of what else goes nobody needs to know before.
+  const drop = (key: string, field: string, before: string | typeof ANY = ANY): void => {
+    edits.set(JSON.stringify([key, field]), { key, field, before, after: undefined });
   };
 
   const dropKey = (key: string): void => {
@@ -52,12 +53,12 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, deleted: readon
         edits.set(JSON.stringify([group, member]), { key: names.members(group), member, isMember: false });
       }
   }
-  for (const [id, { lookup }] of snapshot.parts.tables['access-keys']) {
+  for (const [id, { raw, lookup }] of snapshot.parts.tables['access-keys']) {
     if (lookup.kind !== 'found' || !isGone('applications', lookup.record.application)) continue;
-    drop(names.hash('access-keys'), id);
+    drop(names.hash('access-keys'), id, raw);
     drop(names.admin.keyHashes, id);
   }
-  for (const { name } of orphans) drop(names.hash('models'), name);
+  for (const { name } of orphans) drop(names.hash('models'), name, snapshot.parts.tables.models.get(name)?.raw);
   // Of the other kinds nobody speaks but grants, and many of them may be made at once.
   const isMentioned = gone.some(({ kind }) => kind === 'models' || kind === 'roles') || users.size > 0;
   return [...edits.values(), ...(isMentioned ? mentionsOf(snapshot, names, isGone, users) : [])];

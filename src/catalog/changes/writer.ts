@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import { ServiceError } from '../../errors.ts';
 import { commit } from '../../redis/commit.ts';
 import { type Edit, isWrite } from '../../redis/edits.ts';
+import type { Trail } from '../../redis/trail.ts';
 import type { LiveCatalog } from '../live-catalog.ts';
 import type { Snapshot } from '../snapshot.ts';
 
@@ -27,9 +28,12 @@ const ATTEMPTS = 20;
 export function createCatalogWriter({
   redis,
   catalog,
+  trailNow,
 }: {
   readonly redis: Redis | Cluster;
   readonly catalog: Pick<LiveCatalog, 'current' | 'refresh'>;
+  /** How a change goes on record, asked when it is begun: whose doing it is depends on who asks for it. */
+  readonly trailNow: () => Trail;
 }): CatalogWriter {
   async function planOnFresh<T>(keys: readonly string[], plan: (snapshot: Snapshot) => PlannedChange<T>) {
     try {
@@ -44,10 +48,11 @@ export function createCatalogWriter({
   async function attempt<T>(
     keys: readonly string[],
     plan: (snapshot: Snapshot) => PlannedChange<T>,
+    trail: Trail,
   ): Promise<{ result: T } | undefined> {
     const { edits, result } = await planOnFresh(keys, plan);
     if (edits.length === 0) return { result };
-    const isWritten = await commit(redis, edits);
+    const isWritten = await commit(redis, edits, trail);
     await catalog.refresh(isWritten ? written(edits) : [...new Set([...keys, ...edits.map(({ key }) => key)])]);
     return isWritten ? { result } : undefined;
   }
@@ -57,9 +62,10 @@ export function createCatalogWriter({
 
   return {
     async change(keys, plan) {
-      let done = await attempt(keys, plan);
+      const trail = trailNow();
+      let done = await attempt(keys, plan, trail);
       for (let more = 1; done === undefined && more < ATTEMPTS; more += 1) {
-        done = await oneAtATime(() => attempt(keys, plan));
+        done = await oneAtATime(() => attempt(keys, plan, trail));
       }
       if (done !== undefined) return done.result;
       throw new ServiceError(

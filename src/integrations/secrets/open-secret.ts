@@ -21,7 +21,7 @@ export interface SecretSources {
  * `env:CONDUCTOR_AUTH_SECRET` would hand that secret to a role in somebody else's account.)
  */
 const FORBIDDEN_VARIABLES =
-  /^(AWS_.*|CONDUCTOR_.*|REDIS_.*|ENCRYPTION_KEYS|SECRET_FILES_DIR|ADMIN_.*|ANONYMOUS_SUBJECT|TASK_.*|REGISTER_.*|MAX_IN_FLIGHT|WORKER_ID|DRAIN_TIMEOUT_MS|SUBJECT_SOURCES|RBAC_MODE|HTTP_PORT|LOG_LEVEL)$/;
+  /^(AWS_.*|CONDUCTOR_.*|REDIS_.*|ENCRYPTION_KEYS|SECRET_FILES_DIR|ADMIN_.*|ANONYMOUS_SUBJECT|AUDIT_.*|TASK_.*|REGISTER_.*|MAX_IN_FLIGHT|WORKER_ID|DRAIN_TIMEOUT_MS|SUBJECT_SOURCES|RBAC_MODE|HTTP_PORT|LOG_LEVEL)$/;
 
 /**
  * The secret itself. Read again at every call, so that a rotated file is seen. What was sealed is taken as it is, also

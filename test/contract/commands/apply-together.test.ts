@@ -5,6 +5,7 @@ import { apply } from '../../../src/manifests/apply.ts';
 import { parseManifests } from '../../../src/manifests/parse.ts';
 import { parseKeyring } from '../../../src/secrets/keyring.ts';
 import { startCli } from '../../support/cli.ts';
+import { testTrail } from '../../support/trail.ts';
 import { startCatalog, until } from '../support/live-catalog.ts';
 import { INTEGRATION, type Installation, install } from './installation.ts';
 
@@ -25,7 +26,8 @@ async function applyWhile(
       await meanwhile(other, attempts);
       return true;
     };
-    const plan = await apply({ redis, names, wanted: wantedOf(text), keyring: parseKeyring(undefined), prune, agree });
+    const parts = { redis, names, wanted: wantedOf(text), keyring: parseKeyring(undefined), prune, agree };
+    const plan = await apply({ ...parts, trail: testTrail(names) });
     return { plan, attempts };
   } finally {
     redis.disconnect();

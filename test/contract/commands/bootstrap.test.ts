@@ -7,6 +7,7 @@ import { bootstrap } from '../../../src/identity/bootstrap.ts';
 import { keyHashOf } from '../../../src/identity/key-store.ts';
 import { isAdmin } from '../../../src/rbac/decision.ts';
 import { applicationUser } from '../../../src/rbac/subject.ts';
+import { testTrail } from '../../support/trail.ts';
 import { type Installation, install, resultOf } from './installation.ts';
 
 const ENCRYPTION_KEYS = `k1:${randomBytes(32).toString('base64')}`;
@@ -81,7 +82,7 @@ describe('bootstrap', () => {
   it('is won by one of eight who run it at once', async () => {
     await using here = await install();
     const snapshot = await loadSnapshot(here.redis, here.names);
-    const parts = { redis: here.redis, names: here.names, snapshot };
+    const parts = { redis: here.redis, names: here.names, snapshot, trail: testTrail(here.names) };
     const answers = await Promise.allSettled(Array.from({ length: 8 }, () => bootstrap(parts)));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const answer of answers)

@@ -51,6 +51,8 @@ export async function install({ url = inject('redisUrl') } = {}): Promise<Instal
       const all: Record<string, unknown> = {};
       for (const key of (await redis.keys(`${names.prefix}*`)).sort()) {
         const type = await redis.type(key);
+        // What changed, which another change does not undo.
+        if (type === 'stream') continue;
         const read = { hash: () => redis.hgetall(key), set: async () => (await redis.smembers(key)).sort() }[type];
         all[key.slice(names.prefix.length)] = read === undefined ? await redis.get(key) : await read();
       }

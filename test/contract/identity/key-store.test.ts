@@ -5,6 +5,7 @@ import { verifySecret } from '../../../src/identity/access-keys.ts';
 import { accessKeysOf, createAccessKey, keyHashOf } from '../../../src/identity/key-store.ts';
 import { type KeyNames, keyNames } from '../../../src/redis/keys.ts';
 import type {} from '../../support/redis-for-all.ts';
+import { testTrail } from '../../support/trail.ts';
 import { freshPrefix } from '../support/live-catalog.ts';
 
 let redis: Redis;
@@ -19,7 +20,7 @@ beforeEach(async () => {
   await redis.hset(names.hash('applications'), 'claims', '{"name":"Claims","workflows":["claims_*"]}');
 });
 
-const store = () => ({ redis, names });
+const store = () => ({ redis, names, trailNow: () => testTrail(names) });
 const create = (applicationId = 'claims') => createAccessKey(store(), { applicationId, by: 'app:root' });
 const applicationNow = async () => JSON.parse((await redis.hget(names.hash('applications'), 'claims')) ?? '');
 
@@ -36,8 +37,9 @@ describe('a new access key', () => {
     });
     expect(await verifySecret(secret, await keyHashOf(store(), id))).toBe(true);
     for (const key of await redis.keys(`${names.prefix}*`)) {
-      expect(JSON.stringify(await redis.hgetall(key)), key).not.toContain(secret);
-      if (key !== names.admin.keyHashes) expect(JSON.stringify(await redis.hgetall(key)), key).not.toContain('scrypt');
+      const held = await (key === names.audit ? redis.xrange(key, '-', '+') : redis.hgetall(key));
+      expect(JSON.stringify(held), key).not.toContain(secret);
+      if (key !== names.admin.keyHashes) expect(JSON.stringify(held), key).not.toContain('scrypt');
     }
   });
 

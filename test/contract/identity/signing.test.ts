@@ -8,6 +8,7 @@ import { issueToken } from '../../../src/identity/tokens.ts';
 import { type KeyNames, keyNames } from '../../../src/redis/keys.ts';
 import { parseKeyring } from '../../../src/secrets/keyring.ts';
 import type {} from '../../support/redis-for-all.ts';
+import { testTrail } from '../../support/trail.ts';
 import { freshPrefix } from '../support/live-catalog.ts';
 
 const [K1, K2] = [1, 2].map((number) => `k${number}:${randomBytes(32).toString('base64')}`);
@@ -25,7 +26,8 @@ beforeEach(() => {
   names = keyNames(freshPrefix());
 });
 
-const load = (ring = keyring, by: Redis = redis) => loadSigningKey({ redis: by, names, keyring: ring });
+const load = (ring = keyring, by: Redis = redis) =>
+  loadSigningKey({ redis: by, names, keyring: ring, trail: testTrail(names) });
 const privateOf = ({ privateKey }: SigningKey) => privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
 describe('the key that signs tokens', () => {
@@ -78,7 +80,7 @@ describe('the key that signs tokens', () => {
   it('is the newest that opens, where there are several', async () => {
     const old = await load();
     const other = keyNames(freshPrefix());
-    const newer = await loadSigningKey({ redis, names: other, keyring: parseKeyring(K2) });
+    const newer = await loadSigningKey({ redis, names: other, keyring: parseKeyring(K2), trail: testTrail(other) });
     const record = JSON.parse((await redis.hget(other.hash('token-keys'), newer.kid)) ?? '') as object;
     await redis.hset(names.hash('token-keys'), newer.kid, JSON.stringify({ ...record, createdAt: Date.now() + 1_000 }));
     await redis.hset(names.admin.signing, newer.kid, (await redis.hget(other.admin.signing, newer.kid)) ?? '');

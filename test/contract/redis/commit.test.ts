@@ -1,14 +1,20 @@
 import fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { commit } from '../../../src/redis/commit.ts';
+import { commit as commitOnRecord } from '../../../src/redis/commit.ts';
 import { ANY, type Edit, unchanged } from '../../../src/redis/edits.ts';
+import { keyNames } from '../../../src/redis/keys.ts';
 import type {} from '../../support/redis-for-all.ts';
+import { testTrail } from '../../support/trail.ts';
 import { freshPrefix } from '../support/live-catalog.ts';
 import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 
 const redis = new Redis(inject('redisUrl'));
 afterAll(() => redis.disconnect());
+
+/** What is written goes on record under a prefix of its own: see audit/changes.test.ts. */
+const commit = (connection: Redis | Cluster, edits: readonly Edit[], prefix = freshPrefix()) =>
+  commitOnRecord(connection, edits, testTrail(keyNames(prefix)));
 
 const set = (key: string, field: string, before: string | undefined, after: string | undefined): Edit => ({
   key,
@@ -117,9 +123,9 @@ describe('a commit', () => {
     const cluster = new Cluster([server.url]);
     try {
       await cluster.hset('{c}:h', 'f', '1');
-      expect(await commit(cluster, [set('{c}:h', 'f', '1', '2'), { key: '{c}:s', member: 'm', isMember: true }])).toBe(
-        true,
-      );
+      const edits = [set('{c}:h', 'f', '1', '2'), { key: '{c}:s', member: 'm', isMember: true }];
+      expect(await commit(cluster, edits, '{c}:')).toBe(true);
+      expect(await cluster.xlen('{c}:audit')).toBe(2);
       expect(await cluster.hget('{c}:h', 'f')).toBe('2');
     } finally {
       cluster.disconnect();

@@ -264,4 +264,6 @@ export const TABLE: readonly Row[] = [
   row('POST /api/roles', at('/api/roles'), ADMIN, ({ id }) => ({ name: `new${id}` })),
   row('PUT /api/roles/{name}', role, ADMIN, nothing),
   row('DELETE /api/roles/{name}', role, ADMIN),
+
+  row('GET /api/audit', at('/api/audit'), ADMIN),
 ];

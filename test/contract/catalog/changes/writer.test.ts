@@ -2,15 +2,18 @@ import { describe, expect, inject, it } from 'vitest';
 import { createCatalogWriter } from '../../../../src/catalog/changes/writer.ts';
 import { ServiceError } from '../../../../src/errors.ts';
 import type {} from '../../../support/redis-for-all.ts';
-import { startCatalog } from '../../support/live-catalog.ts';
+import { testTrail } from '../../../support/trail.ts';
+import { type CatalogUnderTest, startCatalog } from '../../support/live-catalog.ts';
 
 const under = () => startCatalog(inject('redisUrl'));
+const writerOf = ({ redis, catalog, names }: CatalogUnderTest) =>
+  createCatalogWriter({ redis, catalog, trailNow: () => testTrail(names) });
 
 describe('a change of the catalog', () => {
   it('is in the snapshot once it is written', async () => {
     await using test = await under();
     const key = test.names.hash('users');
-    const writer = createCatalogWriter({ redis: test.redis, catalog: test.catalog });
+    const writer = writerOf(test);
     for (let round = 0; round < 50; round += 1) {
       const name = `user-${round}`;
       const result = await writer.change([key], () => ({
@@ -25,7 +28,7 @@ describe('a change of the catalog', () => {
   it('that somebody else was quicker with is planned anew on what they wrote', async () => {
     await using test = await under();
     const key = test.names.hash('users');
-    const writer = createCatalogWriter({ redis: test.redis, catalog: test.catalog });
+    const writer = writerOf(test);
     await test.other.hset(key, 'alice', '{"name":"0"}');
     await test.catalog.refresh([key]);
     const planned: (string | null | undefined)[] = [];
@@ -43,7 +46,7 @@ describe('a change of the catalog', () => {
   it('that is refused on old records is planned on new ones before the refusal counts', async () => {
     await using test = await under();
     const key = test.names.hash('users');
-    const writer = createCatalogWriter({ redis: test.redis, catalog: test.catalog });
+    const writer = writerOf(test);
     await test.loaded();
     // Nothing has told the catalog of it yet: the plan begins in the same turn in which Redis acknowledged it.
     const seen: boolean[] = [];
@@ -59,7 +62,7 @@ describe('a change of the catalog', () => {
 
   it('that is refused on new records, too, is refused', async () => {
     await using test = await under();
-    const writer = createCatalogWriter({ redis: test.redis, catalog: test.catalog });
+    const writer = writerOf(test);
     const change = writer.change([test.names.hash('users')], () => {
       throw new ServiceError('NOT_FOUND', 'nobody');
     });
@@ -69,7 +72,7 @@ describe('a change of the catalog', () => {
   it('of a record that never stands still is given up, and says so', async () => {
     await using test = await under();
     const key = test.names.hash('users');
-    const writer = createCatalogWriter({ redis: test.redis, catalog: test.catalog });
+    const writer = writerOf(test);
     let round = 0;
     const change = writer.change([key], (snapshot) => {
       const before = snapshot.parts.tables.users.get('busy')?.raw;
