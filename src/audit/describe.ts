@@ -10,21 +10,23 @@ const NAME_AT_MOST = 4_096;
 
 /**
  * What goes on record with edits, secrets masked. What is only made sure of is no change; the hash of an access key and
- * the private half of a token key go without a record of their own beside that of the key.
+ * the private half of a token key go without a record of their own beside that of the key, as does when somebody bootstrapped.
  */
 export function describeEdits(names: KeyNames, edits: readonly Edit[]): (Described | undefined)[] {
-  const keys = new Set(
-    edits.flatMap((edit) => {
-      if (!isFieldEdit(edit) || !isWrite(edit)) return [];
-      if (edit.key === names.hash('access-keys')) return [`${names.admin.keyHashes} ${edit.field}`];
-      return edit.key === names.hash('token-keys') ? [`${names.admin.signing} ${edit.field}`] : [];
-    }),
-  );
+  const besides = new Set(edits.flatMap((edit) => (isWrite(edit) ? besidesOf(names, edit) : [])));
   return edits.map((edit) => {
-    if (!isWrite(edit) || (isFieldEdit(edit) && keys.has(`${edit.key} ${edit.field}`))) return undefined;
+    if (!isWrite(edit) || (isFieldEdit(edit) && besides.has(`${edit.key} ${edit.field}`))) return undefined;
     const described = describe(names, edit);
     return { ...described, name: withoutAccounts(described.name).slice(0, NAME_AT_MOST) };
   });
+}
+
+/** `key field` of what a record of this edit says as well. */
+function besidesOf(names: KeyNames, edit: Edit): string[] {
+  if (!isFieldEdit(edit)) return [];
+  if (edit.key === names.hash('access-keys')) return [`${names.admin.keyHashes} ${edit.field}`];
+  if (edit.key === names.hash('token-keys')) return [`${names.admin.signing} ${edit.field}`];
+  return edit.key === names.admin.bootstrap && edit.field === 'accessKey' ? [`${edit.key} at`] : [];
 }
 
 function describe(names: KeyNames, edit: Edit): Described {

@@ -5,7 +5,7 @@ import { INTEGRATION, install, runOnTerminal } from './installation.ts';
 const ESCAPE = String.fromCharCode(27);
 
 describe('--help', () => {
-  it.each(['worker', 'apply', 'can', 'check', 'bootstrap'])(
+  it.each(['worker', 'apply', 'can', 'check', 'bootstrap', 'audit'])(
     'of %s shows two examples that call it',
     async (command) => {
       const { code, stdout, stderr } = await runCli([command, '--help']);
@@ -25,6 +25,7 @@ describe('--help', () => {
       'can',
       'check',
       'bootstrap',
+      'audit',
       'REDIS_URL',
       'REDIS_PREFIX',
       'CONDUCTOR_SERVER_URL',
