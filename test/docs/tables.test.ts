@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { AUDIT_KINDS, changeRecord, denialRecord } from '../../src/audit/records.ts';
 import { generateEmbeddingsInput, textCompleteInput } from '../../src/calls/task-inputs.ts';
 import { RECORD_SCHEMAS } from '../../src/catalog/records.ts';
 import { parseConfig } from '../../src/config.ts';
@@ -167,6 +168,24 @@ describe('docs/tasks.md', () => {
   ])('names every input of %s', (type, shape) => {
     const section = markdown.split(/^## /m).find((text) => text.startsWith(type)) ?? '';
     expect(codesIn(section)).toEqual(expect.arrayContaining(Object.keys(shape)));
+  });
+});
+
+describe('docs/audit.md', () => {
+  const markdown = readDocument('docs/audit.md');
+  const sections = new Map(markdown.split(/^## /m).map((section) => [section.split('\n')[0] ?? '', section]));
+
+  it.each([
+    ['A change', changeRecord],
+    ['A denial', denialRecord],
+  ])('%s: every field with its meaning, as the API describes it', (title, schema) => {
+    const known = Object.entries(schema.shape).map(([name, field]) => [`\`${name}\``, field.description]);
+    expect(tableRows(sections.get(title) ?? '', 'field')).toEqual(known);
+  });
+
+  it('names every kind', () => {
+    const rows = tableRows(sections.get('A change') ?? '', 'kind').map(([kinds = '']) => codesIn(kinds));
+    expect(rows.flat().sort()).toEqual([...AUDIT_KINDS].sort());
   });
 });
 

@@ -21,7 +21,7 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
   { command: /^npm run quickstart$/, reason: 'has a test of its own below, on free ports' },
 ];
 /** What ends only when it is told to. */
-const LONG_RUNNING = /^(bedrock-cohere (worker|admin)|node dist\/cli\.js worker|npm run simulator\b.*)$/;
+const LONG_RUNNING = /^(bedrock-cohere (worker|admin|audit --follow)|node dist\/cli\.js worker|npm run simulator\b.*)$/;
 
 const conductor = conductorForTests();
 let repository: Repository;
