@@ -43,6 +43,9 @@ const KINDS = 1_000;
 const TEXT_AT_MOST = 512;
 const MINUTE_MS = 60_000;
 
+/** The source of a caller of the admin API. */
+export const API = 'api';
+
 /** What stands for the targets that are no longer told apart. */
 export const MORE_TARGETS = '(others)';
 
@@ -129,9 +132,10 @@ export function createDenialRecorder({
 
   return {
     record(denial) {
-      log.info({ ...denial }, WORDS[wordOf(denial)]);
       beginMinute(Math.floor(now() / MINUTE_MS));
       const [key, counted, as] = kindOf(shortened(denial));
+      // A task is worth a line; requests cost whoever sends them nothing.
+      if (denial.source !== API || counted === undefined) log.info({ ...denial }, WORDS[wordOf(denial)]);
       const entry = counted ?? { denial: as, further: 0 };
       if (counted === undefined) {
         kinds.set(key, entry);
@@ -151,7 +155,7 @@ export function createDenialRecorder({
 }
 
 function wordOf({ taskId, source, mode }: Denial): keyof typeof WORDS {
-  if (source === 'api') return 'api';
+  if (source === API) return 'api';
   return taskId === '' ? 'call' : mode;
 }
 

@@ -18,10 +18,11 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
   { command: /^npm test$/, reason: 'would run this test within itself' },
   { command: /^npm run (lint|typecheck)$/, reason: 'stages of .ci/run, which come before the tests' },
   { command: /^docker /, reason: 'needs a container engine' },
+  { command: /^bedrock-cohere audit --follow$/, reason: 'goes on until a signal; audit.test.ts beside this ends one' },
   { command: /^npm run quickstart$/, reason: 'has a test of its own below, on free ports' },
 ];
 /** What ends only when it is told to. */
-const LONG_RUNNING = /^(bedrock-cohere (worker|admin|audit --follow)|node dist\/cli\.js worker|npm run simulator\b.*)$/;
+const LONG_RUNNING = /^(bedrock-cohere (worker|admin)|node dist\/cli\.js worker|npm run simulator\b.*)$/;
 
 const conductor = conductorForTests();
 let repository: Repository;

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ServiceError } from '../../errors.ts';
 import { applicationUser, subjectId } from '../../rbac/subject.ts';
+import { API } from '../../telemetry/denials.ts';
 import type { AdminParts } from '../parts.ts';
 import { routeOf } from './author.ts';
 import { tokenIn } from './authorize.ts';
@@ -17,7 +18,7 @@ export function recordRefusal({ denials, catalog }: Parts, request: FastifyReque
   if (subject === undefined) return;
   denials.record({
     subject,
-    source: 'api',
+    source: API,
     target: routeOf(request),
     missing: missingOf(catalog, request, error),
     mode: 'enforce',

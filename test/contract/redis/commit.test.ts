@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { commit as commitOnRecord } from '../../../src/redis/commit.ts';
+import { commit as commitOnRecord, commitWatched } from '../../../src/redis/commit.ts';
 import { ANY, type Edit, unchanged } from '../../../src/redis/edits.ts';
 import { keyNames } from '../../../src/redis/keys.ts';
 import type {} from '../../support/redis-for-all.ts';
@@ -127,6 +127,9 @@ describe('a commit', () => {
       expect(await commit(cluster, edits, '{c}:')).toBe(true);
       expect(await cluster.xlen('{c}:audit')).toBe(2);
       expect(await cluster.hget('{c}:h', 'f')).toBe('2');
+      await cluster.watch('{c}:h');
+      expect(await commitWatched(cluster, [set('{c}:h', 'f', '2', '3')], testTrail(keyNames('{c}:')))).toBe(true);
+      expect(await cluster.hget('{c}:h', 'f')).toBe('3');
     } finally {
       cluster.disconnect();
       await server.stop();

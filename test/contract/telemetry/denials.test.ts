@@ -78,6 +78,18 @@ describe('the record of denials', () => {
     expect(captured.at('info')).toHaveLength(8);
   });
 
+  it('logs every task, and of requests to the API the first of a kind, for those cost nothing to send', async () => {
+    const { recorder, captured } = recorderAt(keyNames(freshPrefix()).denials, 'info');
+    for (let n = 0; n < 10; n += 1) {
+      recorder.record({ ...DENIAL, taskId: `task-${n}` });
+      recorder.record({ ...DENIAL, source: 'api', taskId: '' });
+    }
+    await recorder.flush();
+    const words = captured.at('info').map(({ msg }) => msg);
+    expect(words.filter((word) => word === 'A task is denied')).toHaveLength(10);
+    expect(words.filter((word) => word === 'A request is denied')).toHaveLength(1);
+  });
+
   it('writes the count of a minute that is over although nothing more is denied', async () => {
     const { denials } = keyNames(freshPrefix());
     const { recorder, clock } = recorderAt(denials);
