@@ -30,6 +30,10 @@ export const ERROR_CODES = {
   CREDENTIALS_FAILED: { retryable: false, meaning: 'AWS refused the credentials of the integration.' },
   MODEL_NOT_FOUND: { retryable: false, meaning: 'Bedrock does not know the model, or its life has ended.' },
   REQUEST_REFUSED: { retryable: false, meaning: 'Bedrock refused the request as invalid.' },
+  TOKEN_LIMIT_REACHED: {
+    retryable: false,
+    meaning: 'A token limit that concerns the call is used up for the day, the week or the month.',
+  },
   THROTTLED: { retryable: true, meaning: 'Bedrock throttled the call or a quota is used up.' },
   BEDROCK_UNAVAILABLE: {
     retryable: true,

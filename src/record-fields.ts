@@ -11,6 +11,20 @@ export const auditFields = {
   updatedOn: z.number().nullish(),
 } as const;
 
+/** How often a limit of tokens begins anew. */
+export const FREQUENCIES = ['daily', 'weekly', 'monthly'] as const;
+export type Frequency = (typeof FREQUENCIES)[number];
+
+/** A limit of tokens, as Orkes' IntegrationApiUpdate writes it: in force where both are there. See docs/limits.md. */
+export const limitFields = {
+  maxTokens: z.number().int().min(0).nullish(),
+  frequency: z.enum(FREQUENCIES).nullish(),
+} as const;
+export interface LimitFields {
+  readonly maxTokens?: number | null | undefined;
+  readonly frequency?: Frequency | null | undefined;
+}
+
 /** A tag, `{key, value, type?}`; grants can be made on it, so its key holds no colon. */
 export const tag = z.strictObject({
   key: z

@@ -7,6 +7,7 @@ import { createDirectCaller } from '../calls/direct-caller.ts';
 import { keepingAnAdmin } from '../catalog/changes/last-admin.ts';
 import { createCatalogWriter } from '../catalog/changes/writer.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
+import { createLimitReader } from '../cluster/limit-reader.ts';
 import type { Config } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 import { keyHashOf } from '../identity/key-store.ts';
@@ -105,6 +106,7 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
     secrets: createSecretVerifier({ hashOf: (keyId) => keyHashOf({ redis, names }, keyId) }),
     calls,
     usage: createUsageReader({ redis, keys: names.usage }),
+    limits: createLimitReader({ redis, keys: names.usage }),
   });
   // No reason to end: it tries again, and says so.
   runtime.connect().catch(() => undefined);

@@ -4,6 +4,7 @@ import type { AuditReader } from '../audit/reader.ts';
 import type { DirectCaller } from '../calls/direct-caller.ts';
 import type { CatalogWriter } from '../catalog/changes/writer.ts';
 import type { LiveCatalog } from '../catalog/live-catalog.ts';
+import type { LimitReader } from '../cluster/limit-reader.ts';
 import type { SecretVerifier } from '../identity/secret-verifier.ts';
 import type { SigningKey } from '../identity/signing.ts';
 import type { Subject } from '../rbac/subject.ts';
@@ -36,4 +37,5 @@ export interface AdminParts {
   /** Calls models for those who wait. */
   readonly calls: Pick<DirectCaller, 'run'>;
   readonly usage: UsageReader;
+  readonly limits: LimitReader;
 }

@@ -6,9 +6,12 @@ import type { TokenCounts } from '../integrations/codec.ts';
 import type { IntegrationConfiguration } from '../integrations/integration.ts';
 import type { Part, Turn } from '../integrations/lanes/lane-use.ts';
 import { type ResolvedModel, withLife } from '../integrations/resolve.ts';
+import type { Account } from '../limits/accounts.ts';
+import type { Limit } from '../limits/limit-book.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { UsageRecorder } from '../telemetry/usage.ts';
 import type { CallFault, CallPlan, CallResult } from './plan.ts';
+import { askLimits, isLimited, type LimitParts } from './within-limits.ts';
 
 /** What was decided about a task, by the records of one moment. */
 export interface Prepared {
@@ -19,6 +22,9 @@ export interface Prepared {
   readonly lane: string;
   /** For whom, as grants write it; '' where nobody was asked for. */
   readonly subject: string;
+  /** What its tokens are put down to, and the limits on that. */
+  readonly accounts: readonly Account[];
+  readonly limits: readonly Limit[];
 }
 
 /** One task on its way through a lane. */
@@ -48,9 +54,9 @@ const AT_THE_DOOR: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 /** Where calls are counted. */
-export type CallMeter = Pick<Metrics, 'callEnded' | 'tokens'>;
+export type CallMeter = Pick<Metrics, 'callEnded' | 'tokens' | 'refusedByLimit'>;
 
-export interface DispatchParts {
+export interface DispatchParts extends LimitParts {
   readonly catalog: () => Snapshot;
   readonly mayDecide: () => boolean;
   readonly clients: Clients;
@@ -60,7 +66,7 @@ export interface DispatchParts {
 
 /**
  * One turn, for one task or several that share the request. First the credentials, by the records of now, which may take
- * long; then everybody's right, so that one revoked while a task waited stops it; then the lease, and the call.
+ * long; then token limits; then everybody's right, so that one revoked while a task waited stops it; then the lease, and the call.
  */
 export async function dispatch(
   attempts: readonly CallAttempt[],
@@ -87,7 +93,9 @@ export async function dispatch(
         running.aborted ? { kind: 'failed', error: running.reason } : { kind: 'again' },
       );
     }
-    const refusals = attempts.map((attempt) => decideAgain(attempt, parts, configuration));
+    const asked = askLimits(attempts, parts);
+    const verdict = asked instanceof Promise ? await asked : asked;
+    const refusals = attempts.map((attempt) => decideAgain(attempt, parts, configuration) ?? verdict(attempt));
     const [first, ...more] = attempts.filter((_, index) => refusals[index] === undefined);
     if (first === undefined) turn.settle(0);
     const answers = first === undefined ? [] : await ask(client, [first, ...more], turn, parts);
@@ -124,8 +132,9 @@ async function ask(
   client: BedrockClient,
   group: readonly [CallAttempt, ...CallAttempt[]],
   turn: Turn,
-  { metrics, usage }: Pick<DispatchParts, 'metrics' | 'usage'>,
+  parts: DispatchParts,
 ): Promise<readonly Part<CallResult>[]> {
+  const { metrics, usage } = parts;
   if (!turn.holds()) {
     turn.settle(0);
     return group.map(() => ({ kind: 'again' }));
@@ -150,10 +159,15 @@ async function ask(
     const { prompt, completion } = totalOf(results);
     metrics.tokens(place, prompt, completion);
     for (const [index, { tokens }] of results.entries()) {
-      usage.record({ ...place, subject: group[index]?.prepared.subject ?? '', tokens });
+      const { subject = '', accounts = [], plan: of = plan } = group[index]?.prepared ?? {};
+      usage.record({ ...place, subject, tokens, spent: { accounts, tokens: spentOf(tokens, of) } });
     }
     // Where Bedrock counted nothing, what was estimated stands.
     if (prompt !== undefined || completion !== undefined) turn.settle((prompt ?? 0) + (completion ?? 0));
+    // Before anybody hears of the answer, and while it has its place in the lane: who starts after it knows what it used.
+    if (group.some((attempt) => isLimited(attempt, parts.catalog(), parts))) await parts.limits.settle();
+    const [only] = results;
+    if (group.length === 1 && only !== undefined && 'error' in only) code = only.error.code;
     return results.map((value) =>
       'error' in value ? { kind: 'failed', error: value.error } : { kind: 'done', value },
     );
@@ -182,6 +196,11 @@ function totalOf(results: readonly (CallResult | CallFault)[]): TokenCounts {
     prompt: sum(results.map(({ tokens }) => tokens.prompt)),
     completion: sum(results.map(({ tokens }) => tokens.completion)),
   };
+}
+
+/** What limits count: as Bedrock counted, or where it did not, what was estimated. */
+function spentOf({ prompt, completion }: TokenCounts, { estimatedTokens }: CallPlan): number {
+  return prompt === undefined && completion === undefined ? estimatedTokens : (prompt ?? 0) + (completion ?? 0);
 }
 
 /** A call is broken off when its lease lapses, or when nobody waits for it any more. */

@@ -2,6 +2,7 @@ import type { Snapshot } from '../catalog/snapshot.ts';
 import type { LaneTask } from '../integrations/lanes/lane-use.ts';
 import type { Lanes } from '../integrations/lanes/lanes.ts';
 import { laneOf } from '../integrations/resolve.ts';
+import { accountsOf } from '../limits/accounts.ts';
 import { subjectId } from '../rbac/subject.ts';
 import type { SubjectAnswer } from '../rbac/task-subject.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
@@ -11,6 +12,7 @@ import { type AccessMode, type CallOrigin, createCallPermission } from './permis
 import type { CallKind, CallResult } from './plan.ts';
 import { blameDefaults, type TaskInput } from './task-inputs.ts';
 import { Undecided } from './undecided.ts';
+import { demandWithinLimits } from './within-limits.ts';
 
 /** What goes into one call of a model, whoever makes it: a task of Conductor's, or somebody outside of Conductor. */
 export interface ModelCall {
@@ -18,8 +20,8 @@ export interface ModelCall {
   readonly input: TaskInput;
   /** The integration and model that the input names: see `readNames`. */
   readonly names: { readonly integration: string; readonly model: string };
-  /** Whom it runs for by the records of one moment; undefined where the mode is off. */
-  readonly subject: ((snapshot: Snapshot) => SubjectAnswer) | undefined;
+  /** Whom it runs for by the records of one moment. Where the mode is off, its rights are not asked; its limits hold. */
+  readonly subject: (snapshot: Snapshot) => SubjectAnswer;
   readonly origin: CallOrigin;
   /** Aborted when it need not be made any more: what is not sent by then is not sent. */
   readonly waiting: AbortSignal;
@@ -44,13 +46,20 @@ export function prepareCall(call: ModelCall, parts: CallParts): CallAttempt {
   function prepare(): Prepared {
     if (!parts.mayDecide()) throw new Undecided();
     const snapshot = parts.catalog();
-    const subject = call.subject?.(snapshot);
-    const permission = createCallPermission({ origin, mode: parts.mode, subject, denials: parts.denials, recorded });
+    const subject = call.subject(snapshot);
+    const { mode, denials } = parts;
+    const asked = mode === 'off' ? undefined : subject;
+    const permission = createCallPermission({ origin, mode, subject: asked, denials, recorded });
     const model = findModel(snapshot, permission, names);
     const lane = laneOf(names.integration, names.model, model.record);
+    const runsFor = subject.kind === 'known' ? subject.subject : undefined;
+    const accounts = accountsOf(snapshot, { integration: names.integration, lane, subject: runsFor });
     try {
-      const holder = subject?.kind === 'known' ? subjectId(subject.subject) : '';
-      return { snapshot, model, lane, subject: holder, plan: kind.plan({ input, model, snapshot, permission }) };
+      const plan = kind.plan({ input, model, snapshot, permission });
+      return {
+        ...{ snapshot, model, lane, plan, accounts, limits: parts.limits.on(snapshot, accounts) },
+        subject: runsFor === undefined ? '' : subjectId(runsFor),
+      };
     } catch (error) {
       const { defaults } = model.record.configuration;
       throw blameDefaults(error, input, defaults, `${names.integration}:${names.model}`);
@@ -79,7 +88,8 @@ export async function takeTurn(
   parts: CallParts,
 ): Promise<CallResult> {
   for (;;) {
-    const { lane, model, plan } = attempt.prepared;
+    const { lane, model, plan, limits } = attempt.prepared;
+    demandWithinLimits(limits, model, parts);
     try {
       return await parts.lanes.through<CallAttempt, CallResult>({
         lane,

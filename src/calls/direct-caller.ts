@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { LiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createOnlooker } from '../cluster/onlooker.ts';
+import { createTokenAccounts } from '../cluster/token-limits.ts';
 import { messageOf } from '../errors.ts';
 import { inTime } from '../in-time.ts';
 import type { Clients } from '../integrations/clients.ts';
@@ -11,7 +12,6 @@ import { createLanes } from '../integrations/lanes/lanes.ts';
 import type { SecretSources } from '../integrations/secrets/open-secret.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
-import { createUsageRecorder } from '../telemetry/usage.ts';
 import type { DirectCall, DirectCalls } from './direct-calls.ts';
 import { createLaneLimits } from './lane-limits.ts';
 import type { CallResult } from './plan.ts';
@@ -68,7 +68,9 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
     tasksHeld: () => 0,
     wake: () => undefined,
   });
-  const usage = createUsageRecorder({ redis, keys: names.usage, instance, log });
+  const { usage, limits } = createTokenAccounts({
+    ...{ redis, keys: names.usage, instance, log, catalog: () => catalog.current() },
+  });
   let stopped = false;
   let opened: Promise<{ readonly calls: DirectCalls; readonly clients: Clients }> | undefined;
 
@@ -81,9 +83,9 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
     const clients = createClients({ secrets: parts.secrets, log });
     catalog.onChange((snapshot) => clients.keepOnly(new Set(snapshot.names('integrations'))));
     const calls = createDirectCalls({
-      ...{ catalog: () => catalog.current(), mayDecide: parts.mayDecide, clients, usage, lanes },
+      ...{ catalog: () => catalog.current(), mayDecide: parts.mayDecide, clients, usage, limits, lanes },
       // What `/metrics` shows is workers' alone; an admin has none.
-      metrics: { callEnded: () => undefined, tokens: () => undefined },
+      metrics: { callEnded: () => undefined, tokens: () => undefined, refusedByLimit: () => undefined },
       // Whatever RBAC_MODE says of tasks: only enforced rights make an API safe to leave open.
       ...{ mode: 'enforce' as const, denials: parts.denials },
       ...(parts.waitAtMostMs === undefined ? {} : { waitAtMostMs: parts.waitAtMostMs }),

@@ -28,7 +28,7 @@ export const generateEmbeddings: CallKind = {
       finish(answer) {
         const { vectors, tokens } = codec.decode(answer, 1);
         const [result] = vectors;
-        if (result instanceof ServiceError) throw result;
+        if (result instanceof ServiceError) return { error: result, tokens };
         return { output: { result }, tokens };
       },
       shared: {

@@ -25,7 +25,8 @@ export interface CallPlan {
   readonly estimatedTokens: number;
   /** Present where the call may share its request with others. */
   readonly shared?: SharedPlan;
-  finish(answer: BedrockAnswer): CallResult;
+  /** A fault where the answer took tokens and is of no use. */
+  finish(answer: BedrockAnswer): CallResult | CallFault;
 }
 
 /** One request for several callers whose `key` is the same. */
@@ -36,7 +37,7 @@ export interface SharedPlan extends BatchTerms {
   split(answer: BedrockAnswer, texts: readonly string[]): readonly (CallResult | CallFault)[];
 }
 
-/** A text of a request that was answered for others. */
+/** An answer that is of no use, or a text of a request that was answered for others. Its tokens were used all the same. */
 export interface CallFault {
   readonly error: ServiceError;
   readonly tokens: TokenCounts;

@@ -29,7 +29,12 @@ export const textComplete: CallKind = {
       estimatedTokens: estimateTokens(prompt) + (input.maxTokens ?? DEFAULT_MAX_TOKENS) * (input.maxResults ?? 1),
       finish(answer) {
         const { completions, tokens } = codec.decode(answer);
-        const results = completions.map(({ text }) => (input.jsonOutput === true ? parseJsonText(text, name) : text));
+        const results: unknown[] = [];
+        for (const { text } of completions) {
+          const json = input.jsonOutput === true ? parseJsonText(text) : undefined;
+          if (input.jsonOutput === true && json === undefined) return { error: notJson(name), tokens };
+          results.push(json === undefined ? text : json.value);
+        }
         return {
           output: {
             result: results[0],
@@ -94,18 +99,21 @@ export const textComplete: CallKind = {
 };
 
 /** The JSON in a model's answer, which may stand in a fenced block. */
-function parseJsonText(text: string, name: string): unknown {
+function parseJsonText(text: string): { readonly value: unknown } | undefined {
   for (const candidate of [text, fencedBlock(text)]) {
     if (candidate === undefined) continue;
     try {
-      return JSON.parse(candidate);
+      return { value: JSON.parse(candidate) };
     } catch {
       // The next form may be the one.
     }
   }
-  throw new ServiceError('OUTPUT_NOT_JSON', `jsonOutput: ${name} did not answer with JSON; ask for it in the prompt`, {
-    field: 'jsonOutput',
-  });
+  return undefined;
+}
+
+function notJson(name: string): ServiceError {
+  const message = `jsonOutput: ${name} did not answer with JSON; ask for it in the prompt`;
+  return new ServiceError('OUTPUT_NOT_JSON', message, { field: 'jsonOutput' });
 }
 
 /** What stands in the first fenced block, without the language's name. */

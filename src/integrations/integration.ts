@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditFields, tags } from '../record-fields.ts';
+import { auditFields, limitFields, tags } from '../record-fields.ts';
 
 /** How an integration proves itself to AWS: the guide's "Current Conductor Role", "Assume External Role", "Access Key/Secret". */
 export const CONNECTION_TYPES = ['CONDUCTOR_ROLE', 'EXTERNAL_ROLE', 'ACCESS_KEY'] as const;
@@ -61,6 +61,8 @@ export const integrationRecord = z.strictObject({
     .transform((value) => value ?? true),
   configuration: integrationConfiguration,
   tags,
+  /** Of all its models together. */
+  ...limitFields,
   modelsCount: z.number().nullish(),
   apis: z.array(z.unknown()).nullish(),
   ...auditFields,

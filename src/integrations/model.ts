@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditFields, tags } from '../record-fields.ts';
+import { auditFields, limitFields, tags } from '../record-fields.ts';
 import { FAMILIES } from './codec.ts';
 
 /** The task inputs that a model's `defaults` may set: how to answer, never whom to ask or what. */
@@ -60,8 +60,7 @@ export const modelRecord = z.strictObject({
     .transform((value) => value ?? true),
   configuration: configuration.nullish().transform((value) => value ?? configuration.parse({})),
   tags,
-  maxTokens: z.number().nullish(),
-  frequency: z.enum(['daily', 'weekly', 'monthly']).nullish(),
+  ...limitFields,
   ...auditFields,
 });
 

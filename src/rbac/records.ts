@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditFields, tags } from '../record-fields.ts';
+import { auditFields, limitFields, tags } from '../record-fields.ts';
 import { patternFault } from './workflow-pattern.ts';
 
 /** Roles are written as names and read by Orkes' clients as objects: both are taken. */
@@ -14,6 +14,8 @@ export const groupRecord = z.strictObject({
   description: z.string().nullish(),
   roles,
   defaultAccess: z.record(z.string(), z.array(z.string())).nullish(),
+  /** Of all its members together. */
+  ...limitFields,
   ...auditFields,
 });
 export type Group = z.infer<typeof groupRecord>;
@@ -36,6 +38,7 @@ export const applicationRecord = z.strictObject({
     .transform((list) => list ?? []),
   roles,
   tags,
+  ...limitFields,
   ...auditFields,
 });
 export type Application = z.infer<typeof applicationRecord>;
@@ -48,6 +51,7 @@ export const userRecord = z.strictObject({
   roles,
   groups: z.array(z.unknown()).nullish(),
   applicationUser: z.boolean().nullish(),
+  ...limitFields,
   ...auditFields,
 });
 export type User = z.infer<typeof userRecord>;

@@ -56,6 +56,10 @@ export interface UsageKeys {
   totals(day: string): string;
   /** Hash: `[subject, integration, model, kind]` → count. */
   subjects(day: string): string;
+  /** Hash: account (see `src/limits/accounts.ts`) → tokens of one period: `2026-11-26`, `2026-W48` or `2026-11`. */
+  spent(period: string): string;
+  /** Hash: `[account, maxTokens]` → JSON of the warning that a limit is nearly used up. */
+  warnings(period: string): string;
   /** That this batch of counts was written, for ten minutes. */
   written(batch: string): string;
 }
@@ -137,6 +141,8 @@ export function keyNames(prefix: string): KeyNames {
     usage: {
       totals: (day) => `${prefix}run:usage:${day}`,
       subjects: (day) => `${prefix}run:usage:${day}:subjects`,
+      spent: (period) => `${prefix}run:spent:${period}`,
+      warnings: (period) => `${prefix}run:limit-warnings:${period}`,
       written: (batch) => `${prefix}run:usage-written:${batch}`,
     },
     admin: {

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Limit, LimitKind } from '../limits/limit-book.ts';
 
 /** What `/metrics` shows; the table in `docs/metrics.md` says the same. Labels hold names from the catalog only. */
 export interface Metrics {
@@ -12,6 +13,8 @@ export interface Metrics {
     prompt: number | undefined,
     completion: number | undefined,
   ): void;
+  /** A token limit refused a call. */
+  refusedByLimit(labels: { kind: LimitKind; name: string; frequency: string }): void;
 }
 
 export interface Gauges {
@@ -26,6 +29,8 @@ export interface Gauges {
   readonly outcomesWaiting: () => number;
   /** Workers that live. */
   readonly workers: () => number;
+  /** What is used of token limits, as far as this worker heard. */
+  readonly limitUses: () => Iterable<{ readonly limit: Limit; readonly used: number }>;
 }
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -125,6 +130,25 @@ export function createMetrics(gauges: Gauges): Metrics {
       this.set(gauges.workers());
     },
   });
+  const refused = new Counter({
+    name: `${prefix}limit_refused_total`,
+    help: 'Calls that a token limit refused.',
+    labelNames: ['kind', 'name', 'frequency'],
+    registers,
+  });
+  new Gauge({
+    name: `${prefix}limit_used_ratio`,
+    help: 'How much of a token limit is used in its period, 1 being all, as this worker last heard; users apart.',
+    labelNames: ['kind', 'name', 'frequency'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { limit, used } of gauges.limitUses()) {
+        const { kind, name, frequency, maxTokens } = limit;
+        if (kind !== 'user' && maxTokens > 0) this.set({ kind, name, frequency }, used / maxTokens);
+      }
+    },
+  });
 
   return {
     registry,
@@ -134,6 +158,8 @@ export function createMetrics(gauges: Gauges): Metrics {
       if (prompt !== undefined) tokens.inc({ ...labels, kind: 'prompt' }, prompt);
       if (completion !== undefined) tokens.inc({ ...labels, kind: 'completion' }, completion);
     },
+    // Users are many, and their names are addresses: they are counted together.
+    refusedByLimit: ({ kind, name, frequency }) => refused.inc({ kind, name: kind === 'user' ? '' : name, frequency }),
   };
 }
 

@@ -8,6 +8,7 @@ import { textComplete } from '../calls/text-complete.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createLedgerStore } from '../cluster/ledger-store.ts';
+import { createTokenAccounts } from '../cluster/token-limits.ts';
 import { createTokenPins } from '../cluster/token-pins.ts';
 import type { Config, TaskType } from '../config.ts';
 import { messageOf } from '../errors.ts';
@@ -18,7 +19,6 @@ import { warnUnlessNoEviction } from '../redis/eviction.ts';
 import { keyNames } from '../redis/keys.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { createUsageRecorder } from '../telemetry/usage.ts';
 import { createConductor } from './conductor/conductor.ts';
 import { createFoundTaskNames } from './conductor/found-task-names.ts';
 import { createConductorSession } from './conductor/session.ts';
@@ -108,6 +108,9 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     tasksHeld: () => slots.used,
     wake: sleepers.wake,
   });
+  const { usage, limits, uses } = createTokenAccounts({
+    ...{ redis: runtime, keys: names.usage, instance: id, log, catalog: catalog.current },
+  });
   const metrics = createMetrics({
     tasksHeld: () => slots.used,
     lanes: () => lanes.loads(),
@@ -116,8 +119,8 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     throttledTo: (lane) => laneStore.effective(lane),
     outcomesWaiting: () => loop.outcomesWaiting(),
     workers: () => ledger.workers,
+    limitUses: uses,
   });
-  const usage = createUsageRecorder({ redis: runtime, keys: names.usage, instance: id, log });
   const subjects = createSubjectFinder({
     sources: config.access.sources,
     tokens: createTokenSource({ catalog: catalog.current, pins: createTokenPins({ redis: runtime, names }) }),
@@ -134,6 +137,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     clients,
     metrics,
     usage,
+    limits,
     log,
   };
 

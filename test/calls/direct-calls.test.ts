@@ -8,6 +8,7 @@ import { ServiceError } from '../../src/errors.ts';
 import type { BedrockAnswer } from '../../src/integrations/codec.ts';
 import { applicationUser } from '../../src/rbac/subject.ts';
 import { type SoloOptions, soloLanes } from '../integrations/lanes/support/solo-lanes.ts';
+import { soloLimits } from '../limits/support/solo-limits.ts';
 import { silentMetrics, until } from '../workers/support/harness.ts';
 import { COMMAND_R, snapshotOf, TEXT_ANSWER, WORLD, type World } from '../workers/support/llm.ts';
 
@@ -22,6 +23,7 @@ async function directCalls(
 ) {
   let snapshot = await snapshotOf(WORLD);
   const world = { mayDecide: true, sent: 0, readyInMs: 0 };
+  const tokenLimits = soloLimits();
   const solo = soloLanes({ limitsOf: createLaneLimits(() => snapshot), ...laneOptions });
   const client = {
     ready: () => sleep(world.readyInMs),
@@ -36,7 +38,8 @@ async function directCalls(
     mayDecide: () => world.mayDecide,
     clients: { withClient: (_, __, use) => use(client), keepOnly: () => undefined, close: async () => undefined },
     metrics: silentMetrics(),
-    usage: { record: () => undefined },
+    usage: { record: tokenLimits.record },
+    limits: tokenLimits.limits,
     mode: 'enforce',
     denials: { record: () => undefined, flush: async () => undefined },
     lanes: solo.lanes,
@@ -44,7 +47,7 @@ async function directCalls(
   const calls = createDirectCalls({ ...parts, ...more });
   const gone = new AbortController();
   return {
-    ...{ world, solo, calls, gone },
+    ...{ world, solo, calls, gone, tokenLimits },
     async change(records: World) {
       snapshot = await snapshotOf(records, snapshot.parts);
     },

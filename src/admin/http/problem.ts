@@ -45,6 +45,7 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   PRECONDITION_FAILED: 412,
   TOO_MANY_REQUESTS: 429,
   MODEL_BUSY: 429,
+  TOKEN_LIMIT_REACHED: 429,
   THROTTLED: 429,
   // As Bedrock itself answers for a model that failed: what this depends on did, not this.
   CREDENTIALS_FAILED: 424,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { nameFault } from '../../catalog/records.ts';
@@ -11,6 +12,7 @@ import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText } from '../records.ts';
 import { applicationOnWire, applicationUpdate, wireApplication } from '../wire/access.ts';
+import { limitOf, limitToWrite } from '../wire/common.ts';
 import { withRoles } from './roles.ts';
 
 const tags = ['Applications'];
@@ -50,7 +52,8 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         const id = randomUUID();
         await writer.change([key], (snapshot) => {
           const caller = callerOf(snapshot, subject);
-          const fields = { name, description, workflows: workflows ?? [], roles: [], uid: randomUUID() };
+          const limit = limitToWrite(request.body, undefined);
+          const fields = { name, description, workflows: workflows ?? [], roles: [], ...limit, uid: randomUUID() };
           const after = recordText('applications', fields, { caller, before: undefined });
           return { edits: [{ key, field: id, before: undefined, after }], result: undefined };
         });
@@ -74,7 +77,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'Change an application; one that is named here and does not exist is made by ADMIN',
-        description: 'Which workflows run as it is for ADMIN.',
+        description: 'Which workflows run as it, and its token limit, are for ADMIN.',
         params: path,
         body: applicationUpdate,
         response: answers({ 200: wireApplication }),
@@ -102,8 +105,16 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
               'workflows: which workflows run as an application is for ADMIN',
             );
           }
+          const limit = limitToWrite(request.body, found);
+          if (!caller.isAdmin && !isDeepStrictEqual(limit, limitOf(found ?? {}))) {
+            throw new ServiceError(
+              'PERMISSION_DENIED',
+              'maxTokens, frequency: the token limit of an application is for ADMIN',
+            );
+          }
           const fields = {
             ...json,
+            ...limit,
             name,
             description: description ?? found?.description,
             workflows: patterns,

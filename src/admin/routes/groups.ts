@@ -13,6 +13,7 @@ import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText } from '../records.ts';
 import { groupOnWire, groupUpdate, userOnWire, wireGrants, wireGroup, wireUser } from '../wire/access.ts';
+import { limitToWrite } from '../wire/common.ts';
 import { grantsOnWire } from '../wire/grants.ts';
 import { withRoles } from './roles.ts';
 
@@ -92,6 +93,7 @@ export function groupRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             description: description ?? found?.description,
             roles: roles ?? found?.roles ?? [],
             defaultAccess: defaultAccess ?? found?.defaultAccess,
+            ...limitToWrite(request.body, found),
             id: undefined,
           };
           const edit = { key, field: id, before: raw, after: recordText('groups', fields, { caller, before: json }) };

@@ -8,6 +8,7 @@ import { groupRoutes } from './groups.ts';
 import { healthRoutes } from './health.ts';
 import { integrationListRoutes } from './integration-lists.ts';
 import { integrationRoutes } from './integrations.ts';
+import { limitRoutes } from './limits.ts';
 import { modelRoutes } from './models.ts';
 import { promptTestRoutes } from './prompt-test.ts';
 import { promptRoutes } from './prompts.ts';
@@ -28,6 +29,7 @@ const RESOURCES = [
   tagRoutes,
   tokenLimitRoutes,
   tokenUsageRoutes,
+  limitRoutes,
   authorizationRoutes,
   groupRoutes,
   userRoutes,

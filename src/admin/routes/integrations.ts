@@ -13,6 +13,7 @@ import { answers, flag, isTrue, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
+import { limitToWrite } from '../wire/common.ts';
 import {
   type IntegrationUpdate,
   integrationOnWire,
@@ -195,6 +196,7 @@ function writeIntegration(
       description: update.description ?? stored?.description,
       enabled: update.enabled ?? stored?.enabled ?? true,
       configuration: written.configuration,
+      ...limitToWrite(update, stored),
       tags: tagsToWrite(snapshot, caller, integrationAsked(name), update.tags ?? undefined, {
         isNew: stored === undefined,
       }),

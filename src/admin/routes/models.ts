@@ -11,6 +11,7 @@ import { answers, flag, isTrue, noBody, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
+import { limitToWrite } from '../wire/common.ts';
 import { type ModelUpdate, modelOnWire, modelsFor, modelUpdate, wireModel } from '../wire/integration.ts';
 import { promptOnWire, wirePrompt } from '../wire/prompt.ts';
 import { withIntegration } from './integrations.ts';
@@ -197,8 +198,7 @@ function writeModel(
       description: update.description ?? stored?.description,
       enabled: update.enabled ?? stored?.enabled ?? true,
       configuration,
-      maxTokens: update.maxTokens ?? stored?.maxTokens,
-      frequency: update.frequency ?? stored?.frequency,
+      ...limitToWrite(update, stored),
       tags: tagsToWrite(snapshot, caller, modelAsked(name, model), update.tags ?? undefined, {
         isNew: stored === undefined,
       }),

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { ServiceError } from '../../errors.ts';
-import type { Model } from '../../integrations/model.ts';
+import type { Frequency } from '../../record-fields.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf, demandAccess } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';
@@ -9,11 +9,15 @@ import { answers, nothing } from '../http/schemas.ts';
 import { demandVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { demandRecord, recordText } from '../records.ts';
+import { limitOf } from '../wire/common.ts';
 import { modelsFor } from '../wire/integration.ts';
 
 const tags = ['Usage'];
 const path = z.object({ name: z.string() });
 const on = (params: Readonly<Record<string, string>>) => integrationAsked(params['name'] ?? '');
+
+/** Where Orkes names a model: all of the integration's together. */
+const EVERY_MODEL = '*';
 
 /** Orkes' TokenLimit: how many tokens a model may use in a day or a month. */
 const tokenLimit = z.object({
@@ -24,12 +28,12 @@ const tokenLimit = z.object({
 });
 const tokenLimitUpdate = z.strictObject({
   integrationName: z.string().optional(),
-  api: z.string().min(1).describe('The model.'),
+  api: z.string().min(1).describe('The model; `*`: all models of the integration together.'),
   maxTokens: z.number().int().min(0),
   tokenLimitPeriod: z.enum(['DAY', 'MONTH']),
 });
 
-/** Token limits: Orkes' TokenLimit of a model, which is the `maxTokens` and `frequency` of its record. */
+/** Token limits: Orkes' TokenLimit of a model or an integration, which is the `maxTokens` and `frequency` of its record. */
 export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   const { catalog, names, writer } = parts;
 
@@ -37,7 +41,7 @@ export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
     app.get('/integrations/llm/:name/token', {
       schema: {
         tags,
-        summary: "The token limits of an integration's models",
+        summary: 'The token limits of an integration and its models, by day and month',
         params: path,
         response: answers({ 200: z.array(tokenLimit) }),
       },
@@ -45,11 +49,12 @@ export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       async handler(request) {
         const { name } = request.params;
         const snapshot = catalog.current();
-        demandRecord(snapshot, 'integrations', name);
-        return modelsFor(snapshot, callerOfRequest(request), name, { activeOnly: false }).flatMap((model) => {
-          const period = periodOf(model.frequency);
-          if (model.maxTokens === undefined || period === undefined) return [];
-          return [{ integrationName: name, api: model.api, maxTokens: model.maxTokens, tokenLimitPeriod: period }];
+        const { record } = demandRecord(snapshot, 'integrations', name);
+        const models = modelsFor(snapshot, callerOfRequest(request), name, { activeOnly: false });
+        return [{ ...limitOf(record), api: EVERY_MODEL }, ...models].flatMap(({ api, maxTokens, frequency }) => {
+          const tokenLimitPeriod = periodOf(frequency);
+          if (maxTokens === undefined || tokenLimitPeriod === undefined) return [];
+          return [{ integrationName: name, api, maxTokens, tokenLimitPeriod }];
         });
       },
     });
@@ -57,7 +62,7 @@ export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
     app.post('/integrations/llm/:name/token', {
       schema: {
         tags,
-        summary: 'Set the token limit of a model',
+        summary: 'Set the token limit of a model, or of all models of the integration together',
         params: path,
         body: tokenLimitUpdate,
         response: answers({ 200: nothing }),
@@ -69,15 +74,16 @@ export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         if (integrationName !== name)
           throw new ServiceError('REQUEST_INVALID', 'integrationName: the path names another');
         const { subject } = callerOfRequest(request);
-        const field = `${name}:${api}`;
-        await writer.change([names.hash('models')], (snapshot) => {
+        const ofAll = api === EVERY_MODEL;
+        const [kind, field] = ofAll ? (['integrations', name] as const) : (['models', `${name}:${api}`] as const);
+        await writer.change([names.hash(kind)], (snapshot) => {
           const caller = callerOf(snapshot, subject);
-          demandAccess(caller, 'UPDATE', modelAsked(name, api));
-          const { raw, json } = demandRecord(snapshot, 'models', field);
+          demandAccess(caller, 'UPDATE', ofAll ? integrationAsked(name) : modelAsked(name, api));
+          const { raw, json } = demandRecord(snapshot, kind, field);
           demandVersion(request, raw);
           const frequency = tokenLimitPeriod === 'DAY' ? 'daily' : 'monthly';
-          const after = recordText('models', { ...json, maxTokens, frequency }, { caller, before: json });
-          return { edits: [{ key: names.hash('models'), field, before: raw, after }], result: undefined };
+          const after = recordText(kind, { ...json, maxTokens, frequency }, { caller, before: json });
+          return { edits: [{ key: names.hash(kind), field, before: raw, after }], result: undefined };
         });
       },
     });
@@ -85,7 +91,7 @@ export function tokenLimitRoutes(parts: AdminParts): FastifyPluginAsyncZod {
 }
 
 /** Orkes' TokenLimit knows no week. */
-function periodOf(frequency: Model['frequency']): 'DAY' | 'MONTH' | undefined {
+function periodOf(frequency: Frequency | undefined): 'DAY' | 'MONTH' | undefined {
   if (frequency === 'daily') return 'DAY';
   return frequency === 'monthly' ? 'MONTH' : undefined;
 }

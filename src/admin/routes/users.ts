@@ -16,6 +16,7 @@ import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, fieldsOf, rawOf, recordText } from '../records.ts';
 import { userOnWire, userUpdate, wireAccess, wireGrants, wireUser } from '../wire/access.ts';
+import { limitToWrite } from '../wire/common.ts';
 import { grantsOnWire } from '../wire/grants.ts';
 import { withRoles } from './roles.ts';
 
@@ -85,6 +86,7 @@ export function userRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             ...json,
             name: name ?? found?.name ?? id,
             roles: roles ?? found?.roles ?? [],
+            ...limitToWrite(request.body, found),
             id: undefined,
             groups: undefined,
             applicationUser: undefined,

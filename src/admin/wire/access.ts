@@ -3,7 +3,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ACCESSES } from '../../rbac/grants.ts';
 import { permissionsOfRole } from '../../rbac/permissions.ts';
 import type { Application, Group, User } from '../../rbac/records.ts';
-import { auditOf, ignored, ignoredAudit, wireAudit, wireTag } from './common.ts';
+import { auditOf, ignored, ignoredAudit, limitOf, limitUpdate, wireAudit, wireLimit, wireTag } from './common.ts';
 
 export const wireAccess = z.enum(ACCESSES);
 
@@ -24,6 +24,7 @@ export const wireGroup = z.object({
   description: z.string().optional(),
   roles: z.array(wireRole),
   defaultAccess: z.record(z.string(), z.array(z.string())).optional(),
+  ...wireLimit,
   ...wireAudit,
 });
 export type WireGroup = z.infer<typeof wireGroup>;
@@ -33,6 +34,7 @@ export const groupUpdate = z.strictObject({
   description: z.string().nullish(),
   roles: givenRoles.nullish(),
   defaultAccess: z.record(z.string(), z.array(z.string())).nullish().describe('Kept and shown, not interpreted.'),
+  ...limitUpdate,
   id: ignored,
   contactInformation: ignored,
   ...ignoredAudit,
@@ -46,6 +48,7 @@ export const wireUser = z.object({
   roles: z.array(wireRole),
   groups: z.array(wireGroup),
   applicationUser: z.boolean(),
+  ...wireLimit,
 });
 export type WireUser = z.infer<typeof wireUser>;
 
@@ -56,6 +59,7 @@ export const userUpdate = z.strictObject({
   groups: z
     .array(z.union([z.string().min(1), groupUpdate.extend({ id: z.string().min(1) }).transform(({ id }) => id)]))
     .nullish(),
+  ...limitUpdate,
   id: ignored,
   uuid: ignored,
   applicationUser: ignored,
@@ -69,6 +73,7 @@ export const wireApplication = z.object({
   name: z.string(),
   description: z.string().optional(),
   workflows: z.array(z.string()),
+  ...wireLimit,
   tags: z.array(wireTag),
   ...wireAudit,
 });
@@ -78,6 +83,7 @@ export const applicationUpdate = z.strictObject({
   name: z.string().min(1),
   description: z.string().nullish(),
   workflows: z.array(z.string()).nullish().describe('Left out, they stay as they are.'),
+  ...limitUpdate,
   id: ignored,
   tags: ignored,
   ...ignoredAudit,
@@ -100,6 +106,7 @@ export function groupOnWire(snapshot: Snapshot, id: string, record: Group): Wire
     description: record.description ?? undefined,
     roles: record.roles.map((role) => roleOnWire(snapshot, role)),
     defaultAccess: record.defaultAccess ?? undefined,
+    ...limitOf(record),
     ...auditOf(record),
   };
 }
@@ -118,6 +125,7 @@ export function userOnWire(snapshot: Snapshot, id: string): WireUser {
       return found === undefined ? [] : [groupOnWire(snapshot, group, found)];
     }),
     applicationUser: id.startsWith('app:'),
+    ...(record === undefined ? {} : limitOf(record)),
   };
 }
 
@@ -127,6 +135,7 @@ export function applicationOnWire(id: string, record: Application): WireApplicat
     name: record.name ?? id,
     description: record.description ?? undefined,
     workflows: [...record.workflows],
+    ...limitOf(record),
     tags: record.tags.map(({ key, value, type }) => ({ key, value, ...(type === undefined ? {} : { type }) })),
     ...auditOf(record),
   };

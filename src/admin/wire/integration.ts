@@ -6,7 +6,7 @@ import { maskConfiguration } from '../../integrations/secrets/masks.ts';
 import { tag } from '../../record-fields.ts';
 import type { Caller } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';
-import { auditOf, ignored, ignoredAudit, wireAudit, wireTag } from './common.ts';
+import { auditOf, ignored, ignoredAudit, limitOf, limitUpdate, wireAudit, wireLimit, wireTag } from './common.ts';
 
 const category = z.literal('AI_MODEL');
 const configuration = z.record(z.string(), z.unknown());
@@ -18,8 +18,7 @@ export const wireModel = z.object({
   description: z.string().optional(),
   enabled: z.boolean(),
   configuration,
-  maxTokens: z.number().optional(),
-  frequency: z.enum(['daily', 'weekly', 'monthly']).optional(),
+  ...wireLimit,
   tags: z.array(wireTag),
   ...wireAudit,
 });
@@ -33,6 +32,7 @@ export const wireIntegration = z.object({
   description: z.string().optional(),
   enabled: z.boolean(),
   configuration,
+  ...wireLimit,
   tags: z.array(wireTag),
   modelsCount: z.number().int(),
   apis: z.array(wireModel).optional(),
@@ -47,6 +47,7 @@ export const integrationUpdate = z.strictObject({
   description: z.string().nullish(),
   enabled: z.boolean().nullish(),
   configuration: configuration.describe('See GET /api/integrations/def/aws_bedrock_cohere.'),
+  ...limitUpdate,
   name: ignored,
   tags: z.array(tag).nullish().describe('Needs the right to grant on it, where it differs from what is there.'),
   modelsCount: ignored,
@@ -60,8 +61,7 @@ export const modelUpdate = z.strictObject({
   description: z.string().nullish(),
   enabled: z.boolean().nullish(),
   configuration: configuration.nullish().describe('Limits and how to call it, whole: see docs/redis.md, Models.'),
-  maxTokens: z.number().int().min(0).nullish(),
-  frequency: z.enum(['daily', 'weekly', 'monthly']).nullish(),
+  ...limitUpdate,
   integrationName: ignored,
   api: ignored,
   tags: z.array(tag).nullish().describe('Needs the right to grant on it, where it differs from what is there.'),
@@ -81,8 +81,7 @@ export function modelOnWire(
     description: record.description ?? undefined,
     enabled: record.enabled,
     configuration: (stored['configuration'] as Record<string, unknown> | null | undefined) ?? {},
-    maxTokens: record.maxTokens ?? undefined,
-    frequency: record.frequency ?? undefined,
+    ...limitOf(record),
     tags: record.tags.map(plainTag),
     ...auditOf(record),
   };
@@ -101,6 +100,7 @@ export function integrationOnWire(
     description: record.description ?? undefined,
     enabled: record.enabled,
     configuration: hidden ? {} : maskConfiguration(record.configuration),
+    ...(hidden ? {} : limitOf(record)),
     tags: hidden ? [] : record.tags.map(plainTag),
     modelsCount: models.length,
     ...(withApis ? { apis: [...models] } : {}),

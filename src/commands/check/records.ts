@@ -5,6 +5,7 @@ import { splitQualified } from '../../integrations/names.ts';
 import { sealedFaults } from '../../integrations/secrets/sealed.ts';
 import { bareSecrets, OPENED_BY, SECRET_FIELDS } from '../../integrations/secrets/secret-fields.ts';
 import { parseSubjectId } from '../../rbac/subject.ts';
+import { FREQUENCIES, type LimitFields } from '../../record-fields.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
 import type { Finding } from './finding.ts';
@@ -19,6 +20,7 @@ export function checkRecords(
     ...[...snapshot.faults()].map((fault): Finding => ({ severity: 'error', ...fault })),
     ...integrations(snapshot, names, keyring),
     ...models(snapshot, names, now),
+    ...limits(snapshot, names),
     ...prompts(snapshot, names),
     ...memberships(snapshot, names),
     ...grants(snapshot, names),
@@ -100,6 +102,26 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
       yield { severity: 'warning', key, field, message: 'no task type of this version reranks' };
     }
   }
+}
+
+const LIMITED = ['integrations', 'models', 'groups', 'applications', 'users'] as const;
+
+/** Token limits that are none, or that let nothing run. */
+function* limits(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+  for (const kind of LIMITED) {
+    for (const [field, { lookup }] of snapshot.parts.tables[kind]) {
+      if (lookup.kind !== 'found') continue;
+      const message = limitFault(lookup.record);
+      if (message !== undefined) yield { severity: 'warning', key: names.hash(kind), field, message };
+    }
+  }
+}
+
+function limitFault({ maxTokens, frequency }: LimitFields): string | undefined {
+  if (maxTokens == null && frequency == null) return undefined;
+  if (frequency == null) return `maxTokens limits nothing without frequency: ${FREQUENCIES.join(', ')}`;
+  if (maxTokens == null) return 'frequency limits nothing without maxTokens';
+  return maxTokens === 0 ? 'maxTokens is 0: it lets nothing run' : undefined;
 }
 
 function* prompts(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {

@@ -8,6 +8,7 @@ import type { TokenCounts } from '../../integrations/codec.ts';
 import type { Ticket } from '../../integrations/lanes/lane-cluster.ts';
 import { Deferred } from '../../integrations/lanes/lane-use.ts';
 import type { Lanes } from '../../integrations/lanes/lanes.ts';
+import type { SubjectAnswer } from '../../rbac/task-subject.ts';
 import { ConductorRefusal } from '../conductor/conductor.ts';
 import type { Outcome } from '../conductor/outcome.ts';
 import type { PolledTask } from '../conductor/polled-task.ts';
@@ -42,6 +43,8 @@ function isFinal(error: unknown): boolean {
   return error instanceof ConductorRefusal && error.isConductors && (error.status === 403 || !error.worthRepeating);
 }
 
+const NOBODY: SubjectAnswer = { kind: 'refused', reason: 'Conductor does not say who started the workflow' };
+
 /** How long a task stays away that came while nothing could be decided, in seconds. */
 const UNDECIDED_SECONDS = 5;
 
@@ -61,7 +64,7 @@ export function createLlmTaskHandler(kind: CallKind, parts: LlmTaskParts): TaskH
     }
     const { input, taskId, workflowInstanceId, workflowType, pollCount, scheduledAt, responseTimeoutMs } = task;
     const names = readNames(input);
-    const subject = parts.mode === 'off' ? undefined : await subjectOf(task);
+    const subject = await subjectOf(task);
     const origin = { workflowId: workflowInstanceId, workflowType, taskId };
     const attempt = prepareCall({ kind, input, names, subject, origin, waiting, running }, parts);
     const earlier = await earlierAnswer?.();
@@ -88,6 +91,8 @@ export function createLlmTaskHandler(kind: CallKind, parts: LlmTaskParts): TaskH
     try {
       return await parts.subjects.of(task);
     } catch (error) {
+      // Nobody's rights are asked where the mode is off, and nobody's own limits can be.
+      if (isFinal(error) && parts.mode === 'off') return () => NOBODY;
       if (isFinal(error))
         throw new ServiceError(
           'SUBJECT_UNKNOWN',

@@ -33,10 +33,17 @@ beforeAll(async () => {
   const keys = keyNames(server.prefix).usage;
   for (const daysAgo of [0, 1, 30, 31]) {
     const recorder = createUsageRecorder({
-      ...{ redis, keys, instance: `worker/${daysAgo}`, log: capturedLog().log, now: () => NOON - daysAgo * DAY_MS },
+      ...{
+        redis,
+        keys,
+        instance: `worker/${daysAgo}`,
+        log: capturedLog().log,
+        clock: { now: () => NOON - daysAgo * DAY_MS, learn: () => undefined },
+      },
     });
     const tokens = { prompt: 10, completion: daysAgo };
-    for (const model of [MODEL, 'hidden']) recorder.record({ integration: 'prod', model, subject: 'USER:x', tokens });
+    for (const model of [MODEL, 'hidden'])
+      recorder.record({ integration: 'prod', model, subject: 'USER:x', tokens, spent: { accounts: [], tokens: 0 } });
     await recorder.flush();
   }
 });

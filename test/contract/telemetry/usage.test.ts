@@ -33,10 +33,17 @@ afterEach(async () => {
 });
 
 const recorder = (instance = 'worker/1') =>
-  createUsageRecorder({ redis: runtime, keys, instance, log: captured.log, now: () => at.ms });
+  createUsageRecorder({
+    redis: runtime,
+    keys,
+    instance,
+    log: captured.log,
+    clock: { now: () => at.ms, learn: () => undefined },
+  });
 const use = (more: Partial<Use> = {}): Use => ({
   ...{ integration: 'prod', model: 'cohere.embed-v4:0', subject: 'USER:app:claims' },
   tokens: { prompt: 5, completion: 7 },
+  spent: { accounts: ['MODEL:prod:cohere.embed-v4:0', 'USER:app:claims'], tokens: 12 },
   ...more,
 });
 const read = (...days: string[]) => createUsageReader({ redis: other, keys }).ofIntegration('prod', days);

@@ -41,6 +41,7 @@ export const IDLE_GAUGES: Gauges = {
   throttledTo: () => undefined,
   outcomesWaiting: () => 0,
   workers: () => 1,
+  limitUses: () => [],
 };
 
 export const silentMetrics = () => createMetrics(IDLE_GAUGES);

@@ -20,6 +20,7 @@ import { createLlmTaskHandler, type LlmTaskParts, type TaskRun } from '../../../
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
 import { createTokenSource } from '../../../src/workers/tasks/token-source.ts';
 import { soloLanes } from '../../integrations/lanes/support/solo-lanes.ts';
+import { soloLimits } from '../../limits/support/solo-limits.ts';
 import { capturedLog, polled, silentMetrics } from './harness.ts';
 
 type Records = { readonly [K in HashKind]?: Readonly<Record<string, unknown>> };
@@ -148,6 +149,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     released,
     state: laneState,
   } = soloLanes({ limitsOf: createLaneLimits(() => current) });
+  const [tokenLimits, metrics] = [soloLimits(), silentMetrics()];
   const parts: LlmTaskParts = {
     catalog: () => current,
     mayDecide: () => state.mayDecide,
@@ -175,8 +177,14 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
       keepOnly: () => undefined,
       close: async () => undefined,
     },
-    metrics: silentMetrics(),
-    usage: { record: (use) => void used.push(use) },
+    metrics,
+    usage: {
+      record(use) {
+        used.push(use);
+        tokenLimits.record(use);
+      },
+    },
+    limits: tokenLimits.limits,
     log: captured.log,
   };
   const handler = createLlmTaskHandler(type === 'text' ? textComplete : generateEmbeddings, parts);
@@ -190,6 +198,8 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     /** What was counted. */
     used,
     state,
+    tokenLimits,
+    metrics,
     captured,
     lanes,
     deferrals,

@@ -123,6 +123,8 @@ export const TABLE: readonly Row[] = [
     () => ({ api: 'm', maxTokens: 5, tokenLimitPeriod: 'DAY' }),
   ),
 
+  row('GET /api/limits', at('/api/limits'), SIGNED_IN),
+
   row('GET /api/prompts', at('/api/prompts'), SIGNED_IN),
   {
     route: 'POST /api/prompts/test',
