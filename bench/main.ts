@@ -15,6 +15,7 @@ import { benchMemory } from './memory.ts';
 import { benchSlots } from './slots.ts';
 import type { BenchOptions } from './support/options.ts';
 import { benchUpdateV2 } from './update-v2.ts';
+import { benchUsage } from './usage.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<object>>> = {
   'ai-module': benchAiModule,
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<object
   memory: benchMemory,
   slots: benchSlots,
   'update-v2': benchUpdateV2,
+  usage: benchUsage,
 };
 
 const HELP = `npm run bench -- NAME… [--quick] [--json] [--conductor=real|stub] [--rounds=N]

@@ -267,6 +267,28 @@ describe('limits over the whole cluster', () => {
   });
 });
 
+describe('a token limit', () => {
+  it('holds for templates: what was used, the limit, and when it is worth trying again', async () => {
+    const spender = await server.somebody('spender');
+    await ok(server.admin.post('/api/auth/authorization', grant(spender)));
+    await ok(
+      server.admin.put(`/api/applications/${spender.applicationId}`, {
+        ...{ name: 'spender', maxTokens: 1, frequency: 'daily' },
+      }),
+    );
+    expect(await spender.post(path, asked())).toMatchObject({ status: 200 });
+    for (let time = 0; time < 2; time += 1) {
+      const refused = await spender.post(path, asked());
+      expect(refused).toMatchObject({ status: 429, body: { retryable: false } });
+      expect(refused.body.message).toMatch(/^The token limit of the application .* is used up: \d+ of 1 tokens today/);
+      const seconds = Number(refused.headers.get('retry-after'));
+      expect(seconds).toBeGreaterThan(0);
+      expect(seconds).toBeLessThanOrEqual(86_400);
+    }
+    expect((await calls()).calls).toHaveLength(1);
+  });
+});
+
 describe('a server that stops', () => {
   it('awaits the model for a template that it has sent, and sends no other', async () => {
     const other = await startAdminServer(inject('redisUrl'), {
