@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { LiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createOnlooker } from '../cluster/onlooker.ts';
-import { createTokenAccounts } from '../cluster/token-limits.ts';
+import { createTokenAccounts } from '../cluster/token-accounts.ts';
 import { messageOf } from '../errors.ts';
 import { inTime } from '../in-time.ts';
 import type { Clients } from '../integrations/clients.ts';

@@ -12,7 +12,7 @@ export interface Reached {
 }
 
 /**
- * The port between calls and what all replicas share about token limits. It is kept in Redis by `src/cluster/token-limits.ts`.
+ * The port between calls and what all replicas share about token limits. It is kept in Redis by `src/cluster/token-accounts.ts`.
  * A call that no limit concerns asks nothing of it.
  */
 export interface TokenLimits {

@@ -8,7 +8,7 @@ import { textComplete } from '../calls/text-complete.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createLedgerStore } from '../cluster/ledger-store.ts';
-import { createTokenAccounts } from '../cluster/token-limits.ts';
+import { createTokenAccounts } from '../cluster/token-accounts.ts';
 import { createTokenPins } from '../cluster/token-pins.ts';
 import type { Config, TaskType } from '../config.ts';
 import { messageOf } from '../errors.ts';

@@ -3,12 +3,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../devservers/ports.ts';
 import type { Server } from '../../../devservers/server.ts';
 import { createLedgerStore, type LedgerStore } from '../../../src/cluster/ledger-store.ts';
+import { createTokenAccounts } from '../../../src/cluster/token-accounts.ts';
 import { parseConfig } from '../../../src/config.ts';
+import { periodAt } from '../../../src/limits/periods.ts';
 import { openConnection, RUNTIME_CONNECTION } from '../../../src/redis/connect.ts';
 import { keyNames } from '../../../src/redis/keys.ts';
 import type { HeldTask } from '../../../src/workers/ledger/ledger.ts';
 import { startWorker } from '../../../src/workers/worker.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { snapshotOf } from '../../workers/support/llm.ts';
 import { startStubConductor } from '../../workers/support/stub-conductor.ts';
 import { heldBy, poll } from '../support/ledger.ts';
 import { capturedLog, INTEGRATION, until } from '../support/live-catalog.ts';
@@ -49,6 +52,29 @@ async function open(label: string): Promise<LedgerStore> {
   await store.tick();
   return store;
 }
+
+it('counts tokens and asks limits on a Redis Cluster, in one script each', async () => {
+  const { log } = capturedLog();
+  const redis = openConnection(target(), 'limits', log, RUNTIME_CONNECTION);
+  opened.push(redis);
+  await redis.connect();
+  await expect.poll(() => redis.status).toBe('ready');
+  const snapshot = await snapshotOf({
+    models: { 'prod:m': { maxTokens: 5, frequency: 'weekly' } },
+    users: { alice: { maxTokens: 5, frequency: 'daily' } },
+  });
+  const { usage } = keyNames(PREFIX);
+  const { limits, usage: recorder } = createTokenAccounts({
+    ...{ redis, keys: usage, instance: 'a', log, catalog: () => snapshot },
+  });
+  const accounts = ['MODEL:prod:m', 'USER:alice'];
+  const use = { integration: 'prod', model: 'm', subject: 'USER:alice', tokens: { prompt: 5 } };
+  recorder.record({ ...use, spent: { accounts, tokens: 5 } });
+  await limits.settle();
+  const reached = await limits.reached(limits.on(snapshot, accounts));
+  expect([...reached.values()].map(({ used }) => used)).toEqual([5, 5]);
+  await until(async () => (await node.hlen(usage.warnings(periodAt('daily', Date.now()).name))) === 1);
+});
 
 it('keeps a ledger on a Redis Cluster, all of whose keys share a hash tag', async () => {
   const [a, b] = [await open('a'), await open('b')];

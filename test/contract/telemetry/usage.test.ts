@@ -115,6 +115,24 @@ describe('what is used', () => {
     expect(await read('2026-11-26')).toMatchObject([counts(1, 5, 7)]);
   });
 
+  it('is written for whoever waits, though others count and wait all the time', async () => {
+    const one = recorder();
+    const recorded = { before: 0 };
+    const wait = async (): Promise<void> => {
+      for (let round = 0; round < 30; round += 1) {
+        one.record(use({ tokens: { prompt: 1 } }));
+        recorded.before += 1;
+        const mine = recorded.before;
+        await one.flush();
+        // What I counted is there, with all that was counted before it.
+        const field = JSON.stringify(['prod', 'cohere.embed-v4:0', 'promptTokens']);
+        expect(Number(await other.hget(keys.totals('2026-11-26'), field))).toBeGreaterThanOrEqual(mine);
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, wait));
+    expect(await read('2026-11-26')).toMatchObject([{ calls: 300, promptTokens: 300 }]);
+  });
+
   it('is counted beside what a stranger wrote there', async () => {
     await other.hset(keys.totals('2026-11-26'), JSON.stringify(['prod', 'cohere.embed-v4:0', 'calls']), 'many');
     await other.hset(keys.totals('2026-11-26'), 'nonsense', '7');

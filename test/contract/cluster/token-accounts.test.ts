@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import type { Snapshot } from '../../../src/catalog/snapshot.ts';
-import { createTokenAccounts } from '../../../src/cluster/token-limits.ts';
+import { createTokenAccounts } from '../../../src/cluster/token-accounts.ts';
 import type { Limit } from '../../../src/limits/limit-book.ts';
 import { type PeriodAt, periodAt } from '../../../src/limits/periods.ts';
 import { openRedis, RUNTIME_CONNECTION } from '../../../src/redis/connect.ts';
