@@ -129,10 +129,12 @@ export function createTokenAccounts(parts: TokenAccountsParts): TokenAccounts {
     usage,
     limits,
     *uses() {
-      const ms = clock.now();
+      const [ms, snapshot] = [clock.now(), catalog()];
       for (const [id, { limit, used, period }] of latest) {
-        if (period.endsAt <= ms) latest.delete(id);
-        else yield { limit, used };
+        // As the records set it now; a limit that is gone has no use.
+        const now = book.of(snapshot, limit.account).find(({ frequency }) => frequency === limit.frequency);
+        if (now === undefined || period.endsAt <= ms) latest.delete(id);
+        else yield { limit: now, used };
       }
     },
   };

@@ -304,7 +304,11 @@ describe('at 80 % of a limit', () => {
     const record = { kind: 'user', name: 'alice', frequency: 'daily', used: 81 };
     expect(JSON.parse(text)).toEqual({ at: expect.any(Number), ...record });
     expect(Math.abs(JSON.parse(text).at - Date.now())).toBeLessThan(60_000);
-    expect([...one.uses()].map(({ used }) => used)).toEqual([111]);
+    expect([...one.uses()]).toMatchObject([{ used: 111, limit: { maxTokens: 100 } }]);
+    await setLimit(222);
+    expect([...one.uses()]).toMatchObject([{ used: 111, limit: { maxTokens: 222 } }]);
+    await setLimit(222, 'weekly');
+    expect([...one.uses()]).toEqual([]);
   });
 
   it('is warned of when the limit is set in the middle of a period, and again when it is raised', async () => {
