@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { aclCommand } from './acl.ts';
 import { adminCommand } from './admin.ts';
 import { applyCommand } from './apply.ts';
 import { auditCommand } from './audit.ts';
@@ -11,7 +12,7 @@ import { workerCommand } from './worker.ts';
 /** In the order of `--help`. Each loads what it runs when it runs: help and a mistyped flag need none of it. */
 const COMMANDS = [
   ...[workerCommand, adminCommand, applyCommand, canCommand, checkCommand, bootstrapCommand],
-  auditCommand,
+  ...[auditCommand, aclCommand],
 ];
 
 /** The executable's commands and flags. What people typed wrong is thrown, as commander's errors. */

@@ -26,6 +26,8 @@ const DEFAULTS = {
   keepAlive: 5_000,
   // A Redis that takes commands and never answers is as good as away.
   commandTimeout: 15_000,
+  // Nobody needs CLIENT SETINFO, and no rule of an ACL can allow it that a Redis before 7.2 takes, too.
+  disableClientInfo: true,
 } as const satisfies ConnectionOptions;
 
 /** For what replicas share: a command that can't be sent now, or is not answered soon, is of no use later. */
@@ -59,6 +61,7 @@ export function openCluster(target: RedisTarget, name: string, log: Logger, opti
       connectTimeout: DEFAULTS.connectTimeout,
       keepAlive: DEFAULTS.keepAlive,
       commandTimeout: DEFAULTS.commandTimeout,
+      disableClientInfo: DEFAULTS.disableClientInfo,
       ...credentialsOf(endpoint),
       ...(tls ? { tls: {} } : {}),
       connectionName: name,

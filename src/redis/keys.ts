@@ -178,6 +178,7 @@ function ledgerKeys(run: string): LedgerKeys {
   };
 }
 
-function escapeGlob(text: string): string {
+/** A text that a pattern of Redis' matches as it is. */
+export function escapeGlob(text: string): string {
   return text.replaceAll(/[\\*?[\]]/g, (character) => `\\${character}`);
 }
