@@ -7,6 +7,8 @@ export interface RedisOptions extends ServerOptions {
   readonly args?: readonly string[];
   /** Path of redis-server. Default: found or installed. */
   readonly program?: string | undefined;
+  /** Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 /**
@@ -23,6 +25,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Server> {
         ...['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'],
         ...(options.args ?? []),
       ],
+      env: options.env,
       ready: async (port) => ((await answersPing(port)) ? `redis://127.0.0.1:${port}` : undefined),
       timeoutMs: 10_000,
     },

@@ -50,11 +50,11 @@ const SIGN = ['hgetall', 'hkeys'];
 /** What replicas share about calls of models, and what is counted of those: see `src/cluster/lanes` and `src/telemetry`. */
 const CALLS = [
   ...['del', 'eval', 'evalsha', 'exists', 'expire', 'get', 'hdel', 'hexists', 'hgetall', 'hincrby', 'hmget', 'hset'],
-  ...['pexpire', 'sadd', 'set', 'srem', 'time', 'xadd', 'zadd', 'zcard', 'zcount', 'zrange', 'zrangebyscore', 'zrank'],
-  ...['zrem', 'zremrangebyscore', 'zscore'],
+  ...['pexpire', 'sadd', 'set', 'smembers', 'srem', 'time', 'xadd', 'zadd', 'zcard', 'zcount', 'zrange'],
+  ...['zrangebyscore', 'zrem', 'zremrangebyscore', 'zscore'],
 ];
 /** Who holds which task, and which wait: see `src/cluster/ledger-store.ts` and `src/cluster/lanes/tickets.ts`. */
-const LEDGER = ['hget', 'mget', 'smembers'];
+const LEDGER = ['hget', 'mget', 'zrank'];
 
 const COMMANDS: Readonly<Record<UserRole, readonly string[]>> = {
   worker: [...READ, ...CALLS, ...LEDGER],

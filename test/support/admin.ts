@@ -1,8 +1,12 @@
-/** A real admin server of a test's own: a process, its port, and a client that speaks to it as somebody. */
+/**
+ * A real admin server of a test's own: a process, its port, and a client that speaks to it as somebody. It connects as a user of
+ * Redis that may no more than an admin must.
+ */
 import { randomBytes } from 'node:crypto';
 import { freePort } from '../../devservers/ports.ts';
 import { type RunningCli, startCli, waitForReady } from './cli.ts';
 import { encryptionKeys } from './encryption-keys.ts';
+import { redisUrlAs } from './redis-user.ts';
 
 export interface Answer {
   readonly status: number;
@@ -63,7 +67,7 @@ export async function startAdminServer(redisUrl: string, more: NodeJS.ProcessEnv
   const prefix = more['REDIS_PREFIX'] ?? `admin_${randomBytes(4).toString('hex')}:`;
   const port = await freePort();
   const env = {
-    REDIS_URL: redisUrl,
+    REDIS_URL: await redisUrlAs('admin', redisUrl, prefix),
     REDIS_PREFIX: prefix,
     ENCRYPTION_KEYS: encryptionKeys('k1'),
     ADMIN_PORT: String(port),

@@ -49,7 +49,8 @@ describe('a running admin API', () => {
   let server: RunningAdmin;
   beforeAll(async () => {
     redis = await startRedis();
-    server = await startAdminServer(redis.url);
+    // As the user that every Redis has: this one is replaced by another.
+    server = await startAdminServer(redis.url, { REDIS_URL: redis.url });
   });
   afterAll(async () => {
     await server?.stop();

@@ -10,6 +10,7 @@ import {
 import { freePort } from '../../../devservers/ports.ts';
 import { ENVIRONMENT_CREDENTIALS } from '../../../simulator/known.ts';
 import { type RunningCli, startCli, waitForReady } from '../../support/cli.ts';
+import { redisUrlAs } from '../../support/redis-user.ts';
 import { controlSimulator } from '../../support/simulator-control.ts';
 
 export interface RunningWorker {
@@ -27,7 +28,7 @@ export interface World {
   readonly prefix: string;
   readonly redis: Redis;
   readonly conductor: ConductorApi;
-  /** What a CLI of this world is started with. */
+  /** What a CLI of this world is started with. Workers connect as a user of Redis that may no more than a worker must. */
   readonly env: NodeJS.ProcessEnv;
   key(name: string): string;
   startWorker(env?: NodeJS.ProcessEnv, options?: { awaitReady?: boolean }): Promise<RunningWorker>;
@@ -72,17 +73,23 @@ export interface SimulatorCalls {
   >;
 }
 
-/** `redisUrl`, `conductorUrl`: servers of the test's own, in place of those of all tests. */
+/** `redisUrl`, `conductorUrl`: servers of the test's own, in place of those of all tests. `prefix`: in place of one of its own. */
 export async function createWorld(
   name: string,
-  { redisUrl = inject('redisUrl'), conductorUrl = inject('conductorUrl') } = {},
+  {
+    redisUrl = inject('redisUrl'),
+    conductorUrl = inject('conductorUrl'),
+    prefix: wanted,
+  }: { readonly redisUrl?: string; readonly conductorUrl?: string; readonly prefix?: string } = {},
 ): Promise<World> {
   const id = `${name}_${randomBytes(3).toString('hex')}`;
-  const prefix = `${id}:`;
+  const prefix = wanted ?? `${id}:`;
   const redis = new Redis(redisUrl);
   const conductor = conductorApi(conductorUrl);
   const simulatorUrl = inject('simulatorUrl');
   const workers: RunningWorker[] = [];
+  // A test that ends its own Redis ends the users there, too.
+  const isShared = redisUrl === inject('redisUrl');
   await controlSimulator(simulatorUrl, 'reset');
   await controlSimulator(simulatorUrl, 'calls', undefined, 'DELETE');
 
@@ -122,7 +129,8 @@ export async function createWorld(
     key: (key) => `${prefix}${key}`,
     async startWorker(more = {}, { awaitReady = true } = {}) {
       const httpPort = await freePort();
-      const cli = await startCli(['worker'], { ...env, HTTP_PORT: String(httpPort), ...more });
+      const REDIS_URL = isShared ? await redisUrlAs('worker', redisUrl, prefix) : redisUrl;
+      const cli = await startCli(['worker'], { ...env, REDIS_URL, HTTP_PORT: String(httpPort), ...more });
       const worker: RunningWorker = {
         cli,
         httpPort,
