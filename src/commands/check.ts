@@ -4,6 +4,7 @@ import { createLog } from '../telemetry/log.ts';
 import type { Finding } from './check/finding.ts';
 import { longestWait } from './check/longest-wait.ts';
 import { checkRecords } from './check/records.ts';
+import { checkRedisUser } from './check/redis-user.ts';
 import { type Terminal, visible } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
@@ -38,6 +39,7 @@ export async function check({
     return reportFindings(
       [
         ...checkMode(config),
+        ...checkRedisUser(config.redis.url),
         ...checkRecords(snapshot, names, { now: new Date(), keyring: secrets.keyring }),
         ...outside.flat(),
       ],
