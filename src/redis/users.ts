@@ -39,12 +39,13 @@ const CONNECT_TO_CLUSTER = ['asking', 'cluster|info', 'cluster|slots'];
 const FOLLOW = ['client|id', 'client|tracking', 'ping', 'subscribe', 'unsubscribe'];
 /** To read records: see `src/catalog/read-keys.ts`. */
 const READ = ['eval_ro', 'evalsha_ro', 'exec', 'exists', 'hscan', 'multi', 'scan', 'sscan', 'watch'];
-/** To read the stream of changes. */
-const READ_CHANGES = ['xrange', 'xread', 'xrevrange'];
-/** To write what manifests say, and that it was written: see `src/manifests/apply.ts`. */
-const APPLY = ['del', 'hdel', 'hset', 'sadd', 'unwatch', 'xadd', 'xtrim'];
-/** To write single changes: see `src/redis/commit.ts`. */
-const COMMIT = ['eval', 'evalsha', 'hget', 'sismember', 'srem', 'unlink'];
+/** To read the streams of changes and denials. */
+const READ_STREAMS = ['xrange', 'xrevrange'];
+/** To write records, and in the same step that they were written: see `src/manifests/apply.ts` and `src/redis/commit.ts`. */
+const WRITE = [
+  ...['del', 'eval', 'evalsha', 'hdel', 'hget', 'hlen', 'hset', 'sadd', 'scard', 'sismember', 'srem', 'time', 'type'],
+  ...['unlink', 'unwatch', 'xadd', 'xlen'],
+];
 /** To read and make the key that signs tokens: see `src/identity/signing.ts`. */
 const SIGN = ['hgetall', 'hkeys'];
 /** What replicas share about calls of models, and what is counted of those: see `src/cluster/lanes` and `src/telemetry`. */
@@ -58,9 +59,9 @@ const LEDGER = ['hget', 'mget', 'zrank'];
 
 const COMMANDS: Readonly<Record<UserRole, readonly string[]>> = {
   worker: [...READ, ...CALLS, ...LEDGER],
-  admin: [...READ, ...READ_CHANGES, ...APPLY, ...COMMIT, ...SIGN, ...CALLS],
-  operator: [...READ, ...READ_CHANGES, ...APPLY],
-  viewer: [...READ, ...READ_CHANGES],
+  admin: [...READ, ...READ_STREAMS, ...WRITE, ...SIGN, ...CALLS],
+  operator: [...READ, ...READ_STREAMS, ...WRITE],
+  viewer: [...READ, ...READ_STREAMS],
 };
 
 /** Tokens are proved by these: whoever may write them may make themselves anybody. */
@@ -72,11 +73,15 @@ export function redisUser(role: UserRole, { prefix, cluster }: RedisPlace): Redi
   const readable = [...HASH_KINDS.map((kind) => escapeGlob(names.hash(kind))), ...names.familyPatterns];
   const proofs = PROOFS.map((kind) => escapeGlob(names.hash(kind)));
   const changes = escapeGlob(`${prefix}audit`);
+  const denials = escapeGlob(names.denials);
   const keys: Readonly<Record<UserRole, readonly string[]>> = {
     worker: [...readable.map(toRead), `~${escapeGlob(`${prefix}run:`)}*`],
     admin: [`~${escapeGlob(prefix)}*`],
-    operator: [...readable.map((key) => (proofs.includes(key) ? toRead(key) : `~${key}`)), `~${changes}`],
-    viewer: [...readable, changes].map(toRead),
+    operator: [
+      ...readable.map((key) => (proofs.includes(key) ? toRead(key) : `~${key}`)),
+      ...[`~${changes}`, toRead(denials)],
+    ],
+    viewer: [...readable, changes, denials].map(toRead),
   };
   const commands = [...CONNECT, ...(cluster ? CONNECT_TO_CLUSTER : []), ...(hears ? FOLLOW : []), ...COMMANDS[role]];
   return {

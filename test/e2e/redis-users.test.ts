@@ -28,22 +28,25 @@ const DATABASE = 3;
 /** Open to everybody, whatever an ACL says. */
 const OPEN = ['auth', 'hello'];
 const ONLY_POLLED = 'reads large keys where Redis does not tell of changes (a proxy, a Cluster)';
-const WRITES_CHANGES = 'the stream of changes, which nothing writes yet';
-const READS_CHANGES = { xrange: WRITES_CHANGES, xread: WRITES_CHANGES, xrevrange: WRITES_CHANGES };
+const STREAM = 'the stream of changes, which nothing writes or reads yet';
+const READS = { xrange: STREAM, xrevrange: STREAM };
+const WRITES = { hlen: STREAM, scard: STREAM, type: STREAM, xlen: STREAM };
+const ONE_SCRIPT = 'writes in one script, which puts on record what it changes: today by single commands in a MULTI';
 /** What is granted and not seen here, each with its reason. */
 const UNSEEN: Readonly<Record<UserRole, Readonly<Record<string, string>>>> = {
-  worker: {
-    watch: ONLY_POLLED,
-    multi: ONLY_POLLED,
-    exec: ONLY_POLLED,
-  },
+  worker: { watch: ONLY_POLLED, multi: ONLY_POLLED, exec: ONLY_POLLED },
   admin: {
-    ...READS_CHANGES,
-    xtrim: WRITES_CHANGES,
+    ...READS,
+    ...WRITES,
     zrange: 'shares a full lane evenly with workers that ask in vain at the same moment',
   },
-  operator: { ...READS_CHANGES, xadd: WRITES_CHANGES, xtrim: WRITES_CHANGES },
-  viewer: READS_CHANGES,
+  operator: {
+    ...READS,
+    ...WRITES,
+    ...{ eval: ONE_SCRIPT, evalsha: ONE_SCRIPT, hget: ONE_SCRIPT, sismember: ONE_SCRIPT, srem: ONE_SCRIPT },
+    ...{ time: ONE_SCRIPT, unlink: ONE_SCRIPT, xadd: ONE_SCRIPT },
+  },
+  viewer: READS,
 };
 
 const password = Object.fromEntries(USER_ROLES.map((role) => [role, randomBytes(16).toString('hex')]));

@@ -71,10 +71,10 @@ const TABLE: readonly Row[] = [
     row(ALL, 'EVAL_RO', "return redis.call('HSCAN', KEYS[1], '0')", '1', `P${kind}`),
   ]),
   row(WRITERS, 'SADD', 'Pmembers:analysts', 'mallory'),
-  row(['admin'], 'SREM', 'Pmembers:analysts', 'mallory'),
+  row(WRITERS, 'SREM', 'Pmembers:analysts', 'mallory'),
   row(WRITERS, 'HSET', 'Pgrants:USER:mallory', 'INTEGRATION_PROVIDER:main', 'EXECUTE'),
-  row(['admin'], ...lua("return redis.call('HSET', KEYS[1], 'x', '{}')", 'Pusers')),
-  row(['admin'], ...lua("return redis.call('HSET', 'Pusers', 'x', '{}')")),
+  row(WRITERS, ...lua("return redis.call('HSET', KEYS[1], 'x', '{}')", 'Pusers')),
+  row(WRITERS, ...lua("return redis.call('HSET', 'Pusers', 'x', '{}')")),
   row(NOBODY, 'EVAL_RO', "return redis.call('HSET', KEYS[1], 'x', '{}')", '1', 'Pusers'),
   row(ALL, 'EVAL_RO', "return redis.call('SSCAN', KEYS[1], '0')", '1', 'Pmembers:analysts'),
 
@@ -97,12 +97,13 @@ const TABLE: readonly Row[] = [
 
   // The stream of changes: a worker can neither write nor read nor empty it.
   row(WRITERS, 'XADD', 'Paudit', '*', 'a', 'b'),
-  row(WRITERS, 'XTRIM', 'Paudit', 'MAXLEN', '1000'),
+  row(NOBODY, 'XTRIM', 'Paudit', 'MAXLEN', '1000'),
   row(CHANGES, 'XRANGE', 'Paudit', '-', '+'),
   row(CHANGES, 'XREVRANGE', 'Paudit', '+', '-'),
   row(WRITERS, 'DEL', 'Paudit'),
 
   row(RUNTIME, 'SET', 'Prun:canary', '1'),
+  row(CHANGES, 'XRANGE', 'Prun:denials', '-', '+'),
   row(RUNTIME, 'XADD', 'Prun:denials', '*', 'a', 'b'),
   row(RUNTIME, 'ZADD', 'Prun:lane:x:leases', '1', 'a'),
   row(['worker'], 'MGET', 'Prun:answer:x'),
