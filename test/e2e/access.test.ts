@@ -120,6 +120,33 @@ describe('a catalog seeded with redis-cli alone', () => {
     expect(both.reasonForIncompletion).toContain('twice-a, twice-b');
   });
 
+  it('judges the task of a sub-workflow by the sub-workflow’s own name', async () => {
+    const { input } = embed('');
+    for (const [outer, inner, status] of [
+      ['bymodel', 'nothing', 'FAILED_WITH_TERMINAL_ERROR'],
+      ['nothing', 'bymodel', 'COMPLETED'],
+    ] as const) {
+      // Registers it, and shows what it comes to by itself.
+      expect((await world.runTask(embed(inner))).task.status).toBe(status);
+      const name = `${outer}_outer`;
+      await world.conductor.registerWorkflow({
+        name,
+        tasks: [
+          {
+            ...{ name: 'inner', taskReferenceName: 'inner', type: 'SUB_WORKFLOW', inputParameters: input },
+            subWorkflowParam: { name: `${inner}_embed`, version: 1 },
+          },
+        ],
+      });
+      const taskToDomain = { '*': world.env['TASK_DOMAIN'] ?? '' };
+      const workflow = await world.conductor.waitForWorkflow(
+        await world.conductor.startWorkflow(name, {}, { taskToDomain }),
+      );
+      const innerId = String(workflow.tasks[0]?.outputData['subWorkflowId']);
+      expect((await world.conductor.getWorkflow(innerId)).tasks[0]?.status, name).toBe(status);
+    }
+  });
+
   it('puts each denial on record', async () => {
     const { workflow } = await world.runTask(embed('nothing'));
     const entries = await world.redis.xrange(world.key('run:denials'), '-', '+');

@@ -76,6 +76,11 @@ const pointingToken = () => {
   return `${part(header)}.${part({ iss: url, aud: 'task', sub: 'app:fetch', exp: 4_000_000_000 })}.${part({})}`;
 };
 
+it('the server would hear of it', async () => {
+  await fetch(url);
+  expect(heard).toEqual(['a connection', 'GET /picture.png']);
+});
+
 describe('a URL in a task', () => {
   it('is text where text is asked for, and goes to the model as it is', async () => {
     const prompt = `What is on ${url}?`;
@@ -88,7 +93,7 @@ describe('a URL in a task', () => {
     expect(calls).toHaveLength(3);
     for (const { body } of calls) {
       expect(JSON.stringify(body)).toContain(url);
-      expect(JSON.stringify(body)).not.toMatch(/image|document|source|s3Location/i);
+      expect(JSON.stringify(body)).not.toMatch(/"(images?|documents?|source|s3Location|inputs)"/i);
     }
     expect(heard).toEqual([]);
   });

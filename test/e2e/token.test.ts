@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { NewAccessKey } from '../../src/identity/access-keys.ts';
 import { createAccessKey } from '../../src/identity/key-store.ts';
@@ -20,7 +19,6 @@ let conductorProxy: TcpProxy;
 let signingKey: SigningKey;
 let key: NewAccessKey;
 let otherKey: NewAccessKey;
-let user = '';
 
 const trail = () => testTrail(keyNames(world.prefix));
 const store = () => ({ redis: world.redis, names: keyNames(world.prefix), trailNow: trail });
@@ -54,7 +52,6 @@ beforeAll(async () => {
   );
   worker = await world.startWorker({
     SUBJECT_SOURCES: 'token',
-    REDIS_URL: await asWorker(),
     CONDUCTOR_SERVER_URL: `http://127.0.0.1:${conductorProxy.port}`,
   });
 });
@@ -62,28 +59,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.close();
   await conductorProxy?.close();
-  if (user !== '') {
-    const redis = new Redis(inject('redisUrl'));
-    await redis.acl('DELUSER', user);
-    await redis.quit();
-  }
 });
-
-/** A user of Redis that may read definitions and write what workers share: nothing under `admin:`. */
-async function asWorker(): Promise<string> {
-  user = `worker-${randomBytes(3).toString('hex')}`;
-  const kinds = ['integrations', 'models', 'prompts', 'groups', 'applications', 'users', 'roles'];
-  const read = [...kinds, 'access-keys', 'token-keys', 'members:*', 'grants:*'];
-  const keys = [...read.map((name) => `%R~${world.key(name)}`), `~${world.key('run:*')}`];
-  await world.redis.acl('SETUSER', user, 'reset', 'on', '>sesame', '+@all', '&*', ...keys);
-  const url = new URL(inject('redisUrl'));
-  [url.username, url.password] = [user, 'sesame'];
-  const redis = new Redis(url.href);
-  await expect(redis.hgetall(world.key('admin:signing'))).rejects.toThrow('NOPERM');
-  await expect(redis.hset(world.key('access-keys'), 'x', '{}')).rejects.toThrow('NOPERM');
-  redis.disconnect();
-  return url.href;
-}
 
 async function token(more: Partial<TokenRequest> = {}): Promise<string> {
   const record = JSON.parse((await world.redis.hget(world.key('applications'), 'robot')) ?? '') as { uid: string };
