@@ -1,6 +1,6 @@
 import { Argument, type Command, Option } from 'commander';
 import type { AclFormat } from '../commands/acl.ts';
-import { USER_ROLES, type UserRole } from '../redis/users.ts';
+import { RUN_BY, USER_ROLES, type UserRole } from '../redis/users.ts';
 import { type CommandLine, command, type OutputOption, outputOption, terminalFor } from './command-line.ts';
 
 interface AclFlags extends OutputOption {
@@ -17,6 +17,9 @@ export function aclCommand(line: CommandLine): Command {
     "writes the rules of Redis' users: what of it a worker, an admin and commands may read and write",
     `
 The rules are for REDIS_PREFIX; where REDIS_URL names a Cluster, for a Cluster. No Redis is asked. Redis 7 or newer takes them.
+Which user runs what:
+${USER_ROLES.map((role) => `  ${role.padEnd(10)}${RUN_BY[role].join(', ')}`).join('\n')}
+An admin may run an operator's commands, too, and both a viewer's.
 
 Examples:
   openssl rand -hex 32 | tee worker.password | bedrock-cohere acl worker --password-stdin | redis-cli

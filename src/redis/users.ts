@@ -7,12 +7,12 @@ import { escapeGlob, HASH_KINDS, type HashKind, keyNames } from './keys.ts';
 export const USER_ROLES = ['worker', 'admin', 'operator', 'viewer'] as const;
 export type UserRole = (typeof USER_ROLES)[number];
 
-/** What of ours connects as which user. An `admin` may run all that an `operator` may, and that all that a `viewer` may. */
-export const RUN_BY: Readonly<Record<UserRole, string>> = {
-  worker: '`worker`',
-  admin: '`admin`, `bootstrap`, and whatever the operator runs',
-  operator: '`apply`, and whatever the viewer runs',
-  viewer: '`can`, `check`',
+/** The commands of ours that need no more than this user. An `admin` may run an operator's, too, and both a viewer's. */
+export const RUN_BY: Readonly<Record<UserRole, readonly string[]>> = {
+  worker: ['worker'],
+  admin: ['admin', 'bootstrap'],
+  operator: ['apply'],
+  viewer: ['can', 'check'],
 };
 
 export interface RedisUser {

@@ -18,7 +18,9 @@ import { ACCESSES } from '../../src/rbac/grants.ts';
 import { PERMISSIONS, SYSTEM_ROLES } from '../../src/rbac/permissions.ts';
 import { SUBJECT_SOURCES } from '../../src/rbac/task-subject.ts';
 import { auditFields } from '../../src/record-fields.ts';
+import { RUN_BY, USER_ROLES } from '../../src/redis/users.ts';
 import { GRANTED } from '../rbac/support/matrix.ts';
+import { PROGRAM } from '../support/program.ts';
 import { silentMetrics } from '../workers/support/harness.ts';
 import { codesIn, ROOT, readDocument, tableRows } from './markdown.ts';
 
@@ -62,6 +64,16 @@ describe('docs/operations.md', () => {
       expect(parseConfig({ REDIS_URL: url, REDIS_PREFIX: '{cohere}:' }).redis.url).toBe(url);
     },
   );
+
+  it('says of every user of Redis what runs as it, and of every command which user it needs', () => {
+    const rows = tableRows(readDocument('docs/operations.md'), 'user of Redis');
+    expect(Object.fromEntries(rows.map(([role = '', runs = '']) => [codesIn(role)[0], codesIn(runs)]))).toEqual(
+      Object.fromEntries(USER_ROLES.map((role) => [`cohere-${role}`, RUN_BY[role]])),
+    );
+    // Asks no Redis.
+    const commands = PROGRAM.commands.map((command) => command.name()).filter((name) => name !== 'acl');
+    expect(Object.values(RUN_BY).flat().sort()).toEqual(commands.sort());
+  });
 });
 
 describe('docs/errors.md', () => {

@@ -19,6 +19,7 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
   { command: /^npm run (lint|typecheck)$/, reason: 'stages of .ci/run, which come before the tests' },
   { command: /^docker /, reason: 'needs a container engine' },
   { command: /^bedrock-cohere audit --follow$/, reason: 'goes on until a signal; audit.test.ts beside this ends one' },
+  { command: /^kubectl /, reason: 'needs a Kubernetes cluster' },
   { command: /^npm run quickstart$/, reason: 'has a test of its own below, on free ports' },
 ];
 /** What ends only when it is told to. */
