@@ -126,7 +126,8 @@ const TABLE: readonly Row[] = [
 const redisCli = onPath('redis-cli') ?? '';
 
 /** What a command is told; what a script is, by Redis 7.2 and by 7.0; and what a script that only reads. */
-const REFUSED = /NOPERM|ACL failure in script|The user executing the script can't|Write commands are not allowed from read-only/;
+const REFUSED =
+  /NOPERM|ACL failure in script|The user executing the script can't|Write commands are not allowed from read-only/;
 
 describe.each(PREFIXES)('the users that acl makes for the prefix %s', (prefix) => {
   let server: Server;
