@@ -12,7 +12,7 @@ export const RUN_BY: Readonly<Record<UserRole, readonly string[]>> = {
   worker: ['worker'],
   admin: ['admin', 'bootstrap'],
   operator: ['apply'],
-  viewer: ['can', 'check'],
+  viewer: ['audit', 'can', 'check'],
 };
 
 export interface RedisUser {
@@ -51,7 +51,21 @@ const SIGN = ['hgetall', 'hkeys'];
 /** What replicas share about calls of models, and what is counted of those: see `src/cluster/lanes` and `src/telemetry`. */
 const CALLS = [
   ...['del', 'eval', 'evalsha', 'exists', 'expire', 'get', 'hdel', 'hexists', 'hgetall', 'hincrby', 'hmget', 'hset'],
-  ...['pexpire', 'sadd', 'set', 'smembers', 'srem', 'time', 'xadd', 'zadd', 'zcard', 'zcount', 'zrange'],
+  ...[
+    'hsetnx',
+    'pexpire',
+    'pexpireat',
+    'sadd',
+    'set',
+    'smembers',
+    'srem',
+    'time',
+    'xadd',
+    'zadd',
+    'zcard',
+    'zcount',
+    'zrange',
+  ],
   ...['zrangebyscore', 'zrem', 'zremrangebyscore', 'zscore'],
 ];
 /** Who holds which task, and which wait: see `src/cluster/ledger-store.ts` and `src/cluster/lanes/tickets.ts`. */
@@ -72,7 +86,7 @@ export function redisUser(role: UserRole, { prefix, cluster }: RedisPlace): Redi
   const hears = !cluster && (role === 'worker' || role === 'admin');
   const readable = [...HASH_KINDS.map((kind) => escapeGlob(names.hash(kind))), ...names.familyPatterns];
   const proofs = PROOFS.map((kind) => escapeGlob(names.hash(kind)));
-  const changes = escapeGlob(`${prefix}audit`);
+  const changes = escapeGlob(names.audit);
   const denials = escapeGlob(names.denials);
   const keys: Readonly<Record<UserRole, readonly string[]>> = {
     worker: [...readable.map(toRead), `~${escapeGlob(`${prefix}run:`)}*`],
