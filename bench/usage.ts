@@ -36,7 +36,8 @@ export async function benchUsage({ quick, conductor = 'stub', rounds = quick ? 2
   const cpu = { withoutUsage: [], withUsage: [], withLimit: [] } as Record<Side, number[]>;
   for (let turn = 0; turn <= rounds; turn += 1) {
     const before = await ofEach((side) => cpuMs(sides[side].worker.processId));
-    const all = await ofEach((side) => sides[side].run(tasks));
+    // Each is the first to be handed its tasks as often as the others.
+    const all = await ofEach((side) => sides[side].run(tasks), turn);
     const from = Math.max(...SIDES.map((side) => all[side][0] ?? 0));
     const to = Math.min(...SIDES.map((side) => all[side].at(-1) ?? 0));
     const ended = SIDES.map((side) => all[side].filter((end) => end >= from && end <= to).length);
@@ -95,6 +96,7 @@ async function demandCounted({ redis }: World, calls: number): Promise<void> {
   }
 }
 
-async function ofEach<T>(make: (side: Side) => Promise<T>): Promise<Each<T>> {
-  return Object.fromEntries(await Promise.all(SIDES.map(async (side) => [side, await make(side)]))) as Each<T>;
+async function ofEach<T>(make: (side: Side) => Promise<T>, first = 0): Promise<Each<T>> {
+  const order = SIDES.map((_, index) => SIDES[(first + index) % SIDES.length] as Side);
+  return Object.fromEntries(await Promise.all(order.map(async (side) => [side, await make(side)]))) as Each<T>;
 }
