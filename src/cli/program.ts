@@ -7,12 +7,13 @@ import { bootstrapCommand } from './bootstrap.ts';
 import { canCommand } from './can.ts';
 import { checkCommand } from './check.ts';
 import { type CommandLine, ENVIRONMENT } from './command-line.ts';
+import { secretsCommand } from './secrets.ts';
 import { workerCommand } from './worker.ts';
 
 /** In the order of `--help`. Each loads what it runs when it runs: help and a mistyped flag need none of it. */
 const COMMANDS = [
   ...[workerCommand, adminCommand, applyCommand, canCommand, checkCommand, bootstrapCommand],
-  ...[auditCommand, aclCommand],
+  ...[auditCommand, secretsCommand, aclCommand],
 ];
 
 /** The executable's commands and flags. What people typed wrong is thrown, as commander's errors. */
@@ -23,6 +24,13 @@ export function buildProgram(line: CommandLine): Command {
     .addHelpText('after', ENVIRONMENT)
     .showHelpAfterError('(bedrock-cohere --help shows every command)')
     .exitOverride();
-  for (const create of COMMANDS) program.addCommand(create(line).copyInheritedSettings(program));
+  for (const create of COMMANDS) program.addCommand(inheriting(create(line), program));
   return program;
+}
+
+/** A command that says what was typed wrong as the program does, and so do the commands within it. */
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const inner of command.commands) inheriting(inner, command);
+  return command;
 }

@@ -2,6 +2,7 @@ import { loadSnapshot } from '../catalog/load.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Finding } from './check/finding.ts';
+import { checkKeys } from './check/keys.ts';
 import { longestWait } from './check/longest-wait.ts';
 import { checkRecords } from './check/records.ts';
 import { checkRedisUser } from './check/redis-user.ts';
@@ -41,6 +42,7 @@ export async function check({
         ...checkMode(config),
         ...checkRedisUser(config.redis.url),
         ...checkRecords(snapshot, names, { now: new Date(), keyring: secrets.keyring }),
+        ...(await checkKeys({ redis, snapshot, names, keyring: secrets.keyring })),
         ...outside.flat(),
       ],
       terminal,

@@ -96,7 +96,7 @@ function readPair(
   const record = parseJson<TokenKey>(text, tokenKeyRecord);
   if (!record.ok) return { kid, fault: 'its public half cannot be read' };
   try {
-    const privateKey = createPrivateKey(unseal(sealed, placeOf(kid), keyring));
+    const privateKey = createPrivateKey(unseal(sealed, signingKeyPlace(kid), keyring));
     // Signed with any other, no token would be taken.
     if (publicPartOf(privateKey) !== record.value.publicKey.x) return { kid, fault: 'its halves are not of one pair' };
     return { kid, issuer: record.value.issuer, createdAt: record.value.createdAt, privateKey };
@@ -132,7 +132,7 @@ function newKeyPair(issuer: string, keyring: Keyring): { kid: string; sealed: st
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return {
     kid,
-    sealed: seal(pem, placeOf(kid), keyring),
+    sealed: seal(pem, signingKeyPlace(kid), keyring),
     record: {
       issuer,
       publicKey: { kty: 'OKP', crv: 'Ed25519', x: publicPartOf(privateKey) },
@@ -154,6 +154,7 @@ function publicPartOf(privateKey: KeyObject): string {
   return createPublicKey(privateKey).export({ format: 'jwk' }).x ?? '';
 }
 
-function placeOf(kid: string): SecretPlace {
+/** Where a private key stands: sealed for there, it opens nowhere else. */
+export function signingKeyPlace(kid: string): SecretPlace {
   return { kind: 'admin:signing', record: kid, field: 'privateKey' };
 }

@@ -3,11 +3,12 @@ import { familyOf, lifeOf } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { sealedFaults } from '../../integrations/secrets/sealed.ts';
-import { bareSecrets, OPENED_BY, SECRET_FIELDS } from '../../integrations/secrets/secret-fields.ts';
+import { OPENED_BY, SECRET_FIELDS } from '../../integrations/secrets/secret-fields.ts';
 import { parseSubjectId } from '../../rbac/subject.ts';
 import { FREQUENCIES, type LimitFields } from '../../record-fields.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
+import { type SecretHash, secretHashes } from '../secrets/secret-hashes.ts';
 import type { Finding } from './finding.ts';
 
 /** Everything that the records themselves show. `keyring`: the keys that sealed secrets should open with. */
@@ -31,19 +32,26 @@ function* integrations(snapshot: Snapshot, names: KeyNames, keyring: Keyring): I
   const key = names.hash('integrations');
   if (snapshot.empty)
     yield { severity: 'error', key, field: '', message: 'there is no integration: workers take no tasks' };
-  for (const [field, { lookup }] of snapshot.parts.tables.integrations) {
+  const { integrations: hash } = secretHashes(names);
+  for (const [field, { raw, lookup }] of snapshot.parts.tables.integrations) {
+    yield* bareSecrets(hash, field, raw);
     if (lookup.kind !== 'found') continue;
-    yield* secrets(key, field, lookup.record, keyring);
+    yield* sealedSecrets(key, field, lookup.record, keyring);
     yield* foreignRole(key, field, lookup.record);
   }
 }
 
-function* secrets(key: string, field: string, integration: Integration, keyring: Keyring): Iterable<Finding> {
-  const { configuration, enabled } = integration;
-  for (const secret of bareSecrets(configuration)) {
-    const message = `configuration.${secret} stands in Redis as it is; write env:NAME or file:NAME in its place, or have apply seal it under ENCRYPTION_KEYS`;
+/** Also of a record that has another fault: workers refuse it, and whoever reads Redis reads the secret all the same. */
+function* bareSecrets({ key, secretsOf }: SecretHash, field: string, raw: string): Iterable<Finding> {
+  for (const { place, form } of secretsOf(field, raw) ?? []) {
+    if (form !== 'bare') continue;
+    const message = `${place.field} stands in Redis as it is; seal it with bedrock-cohere secrets rotate, or write env:NAME or file:NAME in its place`;
     yield { severity: 'warning', key, field, message };
   }
+}
+
+function* sealedSecrets(key: string, field: string, integration: Integration, keyring: Keyring): Iterable<Finding> {
+  const { configuration, enabled } = integration;
   for (const secret of SECRET_FIELDS) {
     const isOpened = enabled && OPENED_BY[configuration.connectionType].includes(secret);
     for (const { message } of sealedFaults(field, configuration, [secret], keyring)) {

@@ -1,6 +1,6 @@
 import { EnvelopeError, isEnvelope, type SecretPlace, seal, unseal } from '../../secrets/envelope.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
-import { bareSecrets, secretPlace } from './secret-fields.ts';
+import { bareSecrets, configurationOf, secretPlace } from './secret-fields.ts';
 
 /**
  * An integration's record with its bare secrets sealed under the newest key, for who may write references as well. One
@@ -33,10 +33,4 @@ function opensTo(secret: string, envelope: unknown, place: SecretPlace, keyring:
     if (error instanceof EnvelopeError) return false;
     throw error;
   }
-}
-
-/** What is stored may be anything. */
-function configurationOf(record: unknown): Readonly<Record<string, unknown>> {
-  const configuration = (record as { configuration?: unknown } | null | undefined)?.configuration;
-  return typeof configuration === 'object' && configuration !== null ? (configuration as Record<string, unknown>) : {};
 }

@@ -34,3 +34,9 @@ export function bareSecrets(configuration: Readonly<Record<string, unknown>>): S
     return typeof secret === 'string' && secret !== '' && secretForm(secret) === 'bare';
   });
 }
+
+/** A record's configuration, whatever stands in Redis: where there is none, an empty one. */
+export function configurationOf(record: unknown): Readonly<Record<string, unknown>> {
+  const configuration = (record as { configuration?: unknown } | null | undefined)?.configuration;
+  return typeof configuration === 'object' && configuration !== null ? (configuration as Record<string, unknown>) : {};
+}
