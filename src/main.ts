@@ -5,7 +5,7 @@
 import { startAdmin } from './admin/admin.ts';
 import { parseConfig } from './config.ts';
 import { ServiceError } from './errors.ts';
-import { openConnection, openRedis, RUNTIME_CONNECTION } from './redis/connect.ts';
+import { openConnection, openRedis, RUNTIME_CONNECTION, WRITING_CONNECTION } from './redis/connect.ts';
 import { firstSignal } from './signals.ts';
 import { createLog } from './telemetry/log.ts';
 import type { Worker } from './workers/worker.ts';
@@ -42,7 +42,7 @@ export async function runAdmin(variables: Variables, version: string): Promise<n
   const config = parseConfig(variables);
   const log = createLog(config.logLevel);
   const signal = firstSignal(() => process.exit(1));
-  const redis = openConnection(config.redis, 'bedrock-cohere-admin', log);
+  const redis = openConnection(config.redis, 'bedrock-cohere-admin', log, WRITING_CONNECTION);
   const runtime = openConnection(config.redis, 'bedrock-cohere-admin-runtime', log, RUNTIME_CONNECTION);
   const ears = config.redis.cluster
     ? undefined

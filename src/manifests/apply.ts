@@ -55,7 +55,8 @@ export async function apply({ redis, names, wanted, prune, keyring, trail, agree
       if (plan.changes.length === 0 || !(await agree(plan))) return plan;
       if (await commitWatched(redis, editsOf(snapshot, names, plan.changes), trail)) return plan;
     } finally {
-      await redis.unwatch();
+      // Where the connection is gone, so is the watch; what went wrong before is what counts.
+      await redis.unwatch().catch(() => undefined);
     }
     if (attempt === ATTEMPTS) {
       throw new ServiceError(

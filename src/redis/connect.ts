@@ -39,6 +39,15 @@ export const RUNTIME_CONNECTION = {
 } as const satisfies ConnectionOptions;
 
 /**
+ * For who writes records: a write whose confirmation was lost is not sent again by itself. It would find its own as somebody
+ * else's, and say that nothing was written. Who asked is told as soon as the connection is lost.
+ */
+export const WRITING_CONNECTION = {
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+} as const satisfies ConnectionOptions;
+
+/**
  * A connection that is not opened yet: call `connect()`. `name` shows in CLIENT LIST. Errors are logged at warn, each
  * kind once until the connection is up again, since ioredis emits one for every attempt.
  */

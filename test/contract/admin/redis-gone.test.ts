@@ -60,12 +60,12 @@ describe('where the connection to Redis is killed amid writing', () => {
     const isEnabled = async () =>
       JSON.parse((await redis.hget(names().hash('access-keys'), key.id)) ?? '').enabled as boolean;
     for (let round = 0; round < 30; round += 1) {
-      const before = await isEnabled();
       const switching = server.admin.post(status);
       await new Promise((resolve) => setTimeout(resolve, round % 6));
       await killed();
       const answer = await switching;
-      if (answer.status === 200) expect(await isEnabled()).toBe(!before);
+      // What an earlier round was not told may have been written after its answer, so that only this answer counts.
+      if (answer.status === 200) expect(await isEnabled()).toBe(answer.body.status === 'ACTIVE');
       expect([200, 503]).toContain(answer.status);
     }
     await mended();
