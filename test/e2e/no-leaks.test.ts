@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../../devservers/redis-server.ts';
 import type { Server } from '../../devservers/server.ts';
-import { ACCOUNT as SIMULATED_ACCOUNT } from '../../simulator/known.ts';
 import { loadSigningKey } from '../../src/identity/signing.ts';
 import { keyNames } from '../../src/redis/keys.ts';
 import { parseKeyring } from '../../src/secrets/keyring.ts';
@@ -18,31 +17,30 @@ import { encryptionKeys } from '../support/encryption-keys.ts';
 import { findLeaks } from '../support/leaks.ts';
 import { everythingIn } from '../support/mortal-redis.ts';
 import { testTrail } from '../support/trail.ts';
+import {
+  accounts,
+  asKey,
+  asRole,
+  CHAT,
+  chat,
+  cleaned,
+  EMBED,
+  keyOf,
+  MANIFEST,
+  PROVIDERS,
+  prepareAws,
+  REFUSED,
+  references,
+  roleOf,
+  task,
+  WAYS,
+  writeByHand,
+  writeGrants,
+} from './support/leaky-world.ts';
 import { createWorld, type RunningWorker, type TaskToRun, type World } from './support/world.ts';
 
-const EMBED = 'cohere.embed-v4:0';
-const CHAT = 'amazon.nova-lite-v1:0';
-const REFUSED = 'amazon.nova-pro-v1:0';
 const OLD_KEYS = encryptionKeys('old');
 const NEW_KEYS = encryptionKeys('new', 'old');
-/** In a role's ARN, which an administrator writes and whoever may READ the integration sees. */
-const ROLE_ACCOUNT = '444455556666';
-const AWS_ACCOUNT = '998877665544';
-const WORDS_ACCOUNT = '121234345656';
-
-const WAYS = ['bare', 'manifest', 'api', 'env', 'file'] as const;
-type Way = (typeof WAYS)[number];
-const keyOf = (way: Way) => ({
-  accessKeyId: `AKIALEAKS${way.toUpperCase()}0000000`,
-  secretAccessKey: `key/${way}+nightin"gale\\1`,
-});
-const roleOf = (way: Way) => ({
-  arn: `arn:aws:iam::${ROLE_ACCOUNT}:role/${way}`,
-  externalId: `ext/${way}=nightingale+2`,
-});
-const WRONG_KEY = 'key/wrong+nightin"gale\\3';
-const WRONG_EXTERNAL_ID = 'ext/wrong=nightingale+4';
-
 let redisServer: Server;
 let world: World;
 let admin: RunningAdmin;
@@ -52,14 +50,6 @@ let folder: string;
 /** What is searched for. */
 const secrets: Record<string, string> = {
   'key that the API is refused with': 'key/refused+nightin"gale\\5',
-  'wrong access key': WRONG_KEY,
-  'wrong external id': WRONG_EXTERNAL_ID,
-};
-const accounts = {
-  'account of the record': AWS_ACCOUNT,
-  'account in the words of AWS': WORDS_ACCOUNT,
-  'account of roles': ROLE_ACCOUNT,
-  'account of the caller': SIMULATED_ACCOUNT,
 };
 /** What is searched. */
 const surfaces: Record<string, string> = {};
@@ -80,49 +70,9 @@ async function runCommand(args: readonly string[], keys: string): Promise<CliRes
   return ran;
 }
 
-const references = () => ({ LEAKS_KEY: keyOf('env').secretAccessKey, LEAKS_EXTERNAL_ID: roleOf('env').externalId });
-const asKey = (user: string, api_key: string) => ({
-  connectionType: 'ACCESS_KEY',
-  region: 'us-east-1',
-  user,
-  api_key,
-  awsAccountId: AWS_ACCOUNT,
-});
-const asRole = (roleArn: string, externalId: string) => ({
-  connectionType: 'EXTERNAL_ROLE',
-  region: 'us-east-1',
-  roleArn,
-  externalId,
-});
-const record = (configuration: object) => ({ type: 'aws_bedrock_cohere', configuration });
-
-const PROVIDERS = ['own', 'key-wrong', 'role-wrong', ...WAYS.flatMap((way) => [`key-${way}`, `role-${way}`])];
-
 async function dump(): Promise<string> {
   return JSON.stringify(await everythingIn(world.redis));
 }
-
-/** Without what administrators wrote for all to see, and what the contract keeps in the record as it is. */
-function cleaned(text: string): string {
-  return text
-    .replaceAll(/arn:aws:iam::444455556666:role\/[\w-]+/g, 'ROLE')
-    .replaceAll(`\\"awsAccountId\\":\\"${AWS_ACCOUNT}\\"`, '');
-}
-
-const task = (
-  provider: string,
-  input: object = {},
-  workflow = `leaks_${provider.replaceAll('-', '_')}`,
-): TaskToRun => ({
-  workflow,
-  type: 'LLM_GENERATE_EMBEDDINGS',
-  input: { llmProvider: provider, model: EMBED, text: 'Hi', ...input },
-});
-const chat = (model: string, input: object = {}): TaskToRun => ({
-  workflow: `leaks_chat_${model.replaceAll(/\W/g, '_')}`,
-  type: 'LLM_TEXT_COMPLETE',
-  input: { llmProvider: 'own', model, prompt: 'Hi', ...input },
-});
 
 /** Runs a task; all that Conductor knows of it is searched, but the inputs: there its author put the token. */
 async function runTask(what: TaskToRun): Promise<{ status: string; code: unknown }> {
@@ -141,49 +91,14 @@ beforeAll(async () => {
   redisServer = await startRedis();
   world = await createWorld('leaks', { redisUrl: redisServer.url });
   folder = await mkdtemp(join(tmpdir(), 'leaks-'));
-  for (const way of WAYS) {
-    await world.control('credentials', keyOf(way));
-    await world.control('roles', roleOf(way));
-    secrets[`access key, ${way}`] = keyOf(way).secretAccessKey;
-    secrets[`external id, ${way}`] = roleOf(way).externalId;
-  }
-  await world.control('roles', { arn: `arn:aws:iam::${ROLE_ACCOUNT}:role/wrong`, externalId: 'another-than-sent' });
-  const words = `User: arn:aws:sts::${WORDS_ACCOUNT}:assumed-role/caller/session is not authorized to perform: bedrock:InvokeModel on arn:aws:bedrock:us-east-1:${WORDS_ACCOUNT}:model/x in account ${WORDS_ACCOUNT}`;
-  await world.control('faults', { model: REFUSED, fault: { name: 'AccessDeniedException', message: words } });
-  await writeFile(join(folder, 'key'), keyOf('file').secretAccessKey);
-  await writeFile(join(folder, 'external-id'), roleOf('file').externalId);
+  Object.assign(secrets, await prepareAws(world, folder));
   Object.assign(secrets, {
     'old encryption key': OLD_KEYS.slice(4),
     'new encryption key': encryptionKeys('new').slice(4),
   });
 
-  await world.redis.hset(world.key('integrations'), {
-    own: JSON.stringify(record({ connectionType: 'CONDUCTOR_ROLE', region: 'us-east-1' })),
-    'key-bare': JSON.stringify(record(asKey(keyOf('bare').accessKeyId, keyOf('bare').secretAccessKey))),
-    'role-bare': JSON.stringify(record(asRole(roleOf('bare').arn, roleOf('bare').externalId))),
-    'key-env': JSON.stringify(record(asKey(keyOf('env').accessKeyId, 'env:LEAKS_KEY'))),
-    'role-env': JSON.stringify(record(asRole(roleOf('env').arn, 'env:LEAKS_EXTERNAL_ID'))),
-    'key-file': JSON.stringify(record(asKey(keyOf('file').accessKeyId, 'file:key'))),
-    'role-file': JSON.stringify(record(asRole(roleOf('file').arn, 'file:external-id'))),
-  });
-  await world.redis.hset(
-    world.key('applications'),
-    'leaks',
-    '{"workflows":["leaks_*"]}',
-    'denied',
-    '{"workflows":["denied_*"]}',
-  );
-
-  // By manifest: JSON is YAML.
-  const manifest = {
-    integrations: {
-      'key-manifest': record(asKey(keyOf('manifest').accessKeyId, keyOf('manifest').secretAccessKey)),
-      'role-manifest': record(asRole(roleOf('manifest').arn, roleOf('manifest').externalId)),
-      'key-wrong': record(asKey('AKIALEAKSWRONG000000', WRONG_KEY)),
-      'role-wrong': record(asRole(`arn:aws:iam::${ROLE_ACCOUNT}:role/wrong`, WRONG_EXTERNAL_ID)),
-    },
-  };
-  await writeFile(join(folder, 'manifest.yaml'), JSON.stringify(manifest));
+  await writeByHand(world);
+  await writeFile(join(folder, 'manifest.yaml'), MANIFEST);
   expect((await runCommand(['apply', '-f', join(folder, 'manifest.yaml')], OLD_KEYS)).code).toBe(0);
 
   const env = {
@@ -219,23 +134,14 @@ describe('a full run', () => {
       { ...asRole(roleOf('api').arn, `${refused} !`) },
       { ...asKey('AKIA', `env:${refused}`) },
       { ...asKey('AKIA', `enc:v1:${refused}`) },
-      { ...asKey('AKIA', '********'), [refused ?? '']: 1 },
     ];
-    for (const configuration of refusals.slice(0, 5)) expect((await put('refused', configuration)).status).toBe(400);
+    for (const configuration of refusals) expect((await put('refused', configuration)).status).toBe(400);
     // Twice the same, with a mask.
     expect((await put('key-api', asKey(keyOf('api').accessKeyId, '********'))).status).toBe(200);
   });
 
   it('adds models and grants, which a new integration would not inherit', async () => {
-    const models = PROVIDERS.map((provider) => `${provider}:${EMBED}`);
-    await world.redis.hset(
-      world.key('models'),
-      Object.fromEntries([...models, `own:${CHAT}`, `own:${REFUSED}`].map((name) => [name, '{}'])),
-    );
-    await world.redis.hset(
-      world.key('grants:USER:app:leaks'),
-      Object.fromEntries(PROVIDERS.map((name) => [`INTEGRATION_PROVIDER:${name}`, 'READ,EXECUTE'])),
-    );
+    await writeGrants(world);
   });
 
   it('makes access keys and tokens, which are shown to whom they are for alone', async () => {
@@ -359,7 +265,7 @@ describe('a full run', () => {
     surfaces['dump of Redis'] = await dump();
     expect(surfaces['log of the worker']).toContain('"level":"debug"');
     expect(surfaces['dump of Redis']).toContain('run:denials');
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('everything that can be seen of it', () => {
@@ -369,7 +275,11 @@ describe('everything that can be seen of it', () => {
   });
 
   it('holds no account id but in the records of administrators', () => {
-    const all = Object.fromEntries(Object.entries(surfaces).map(([name, text]) => [name, cleaned(text)]));
+    // What an administrator wrote is where administrators look: nowhere else.
+    const isTheirs = (name: string) => /^(dump of Redis|answers of the API|command )/.test(name);
+    const all = Object.fromEntries(
+      Object.entries(surfaces).map(([name, text]) => [name, isTheirs(name) ? cleaned(text) : text]),
+    );
     expect(findLeaks(all, accounts)).toEqual([]);
   });
 

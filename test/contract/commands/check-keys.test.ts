@@ -17,7 +17,12 @@ const integration = (api_key: string) => ({
 /** An integration under `secretKey`, and the key that signs tokens under `signingKey`. */
 async function seeded(here: Installation, secretKey: string, signingKey: string): Promise<string> {
   await here.put('integrations', 'p', integration(seal('hush', secretPlace('p', 'api_key'), keyring(secretKey))));
-  const { kid } = await loadSigningKey({ redis: here.redis, names: here.names, keyring: keyring(signingKey), trail: testTrail(here.names) });
+  const { kid } = await loadSigningKey({
+    redis: here.redis,
+    names: here.names,
+    keyring: keyring(signingKey),
+    trail: testTrail(here.names),
+  });
   return kid;
 }
 

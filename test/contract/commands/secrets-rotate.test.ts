@@ -86,7 +86,9 @@ describe('secrets rotate', () => {
     expect(opened(b['externalId'] ?? '', secretPlace('b', 'externalId'))).toBe(THIRD);
     expect([c['api_key'], c['externalId']]).toEqual(['env:NAME', 'file:name']);
     const keyring = parseKeyring(encryptionKeys('new'));
-    expect((await loadSigningKey({ redis: here.redis, names: here.names, keyring, trail: testTrail(here.names) })).kid).toBe(kid);
+    expect(
+      (await loadSigningKey({ redis: here.redis, names: here.names, keyring, trail: testTrail(here.names) })).kid,
+    ).toBe(kid);
   });
 
   it('changes nothing else of a record', async () => {
@@ -254,7 +256,14 @@ describe('somebody who writes meanwhile', () => {
     };
     try {
       const keyring = parseKeyring(KEYS);
-      return await rotateSecrets({ redis, names: here.names, keyring, dryRun: false, trail: testTrail(here.names), progress: () => undefined });
+      return await rotateSecrets({
+        redis,
+        names: here.names,
+        keyring,
+        dryRun: false,
+        trail: testTrail(here.names),
+        progress: () => undefined,
+      });
     } finally {
       redis.disconnect();
     }

@@ -82,6 +82,8 @@ const isGreeting = ([command = '']: Words) => /^(hello|client|info)$/i.test(comm
 /** One of its kind came before: what writes nothing by itself is struck once. */
 const isSeen = (commands: readonly Words[], index: number) =>
   commands.findIndex(([command]) => command === commands[index]?.[0]) < index;
+/** The transaction of `apply`, or the script that stands in its place. */
+const writes = ([command = '']: Words) => /^(exec|eval|evalsha)$/i.test(command);
 const isScript = ([command = '']: Words) => /^eval(sha)?$/i.test(command);
 
 describe('apply', () => {
@@ -118,8 +120,8 @@ grants: [{ subject: "GROUP:analysts", target: "INTEGRATION_PROVIDER:b", access: 
     const commands = await commandsOf(args);
     const after = comparable(await redis.contents());
     expect(after).not.toBe(comparable(before));
-    const exec = commands.findIndex(([command = '']) => command.toUpperCase() === 'EXEC');
-    expect(commands.length).toBeGreaterThan(20);
+    const exec = commands.findLastIndex(writes);
+    expect(exec).toBeGreaterThan(5);
     for (const [index, command] of commands.entries()) {
       if (index > exec || isGreeting(command) || isSeen(commands, index)) continue;
       for (const moment of ['before', 'amid'] as const) {
@@ -131,14 +133,13 @@ grants: [{ subject: "GROUP:analysts", target: "INTEGRATION_PROVIDER:b", access: 
         expect(code, where).toBe(3);
         expect(await redis.contents(), where).toEqual(before);
         expect(stderr, where).not.toContain('nightingale');
-        if (index === exec) expect(stderr, where).toContain('may have been written, all of it or nothing');
+        if (index === exec) expect(stderr, where).toContain('what was to be written may be written or not');
       }
     }
     await reset(before);
     const isWritten = async () => comparable(await redis.contents()) === after;
     const { code, stderr } = await runAndKill(args, exec, 'after', isWritten);
-    expect([code, stderr]).toEqual([3, expect.stringContaining('may have been written, all of it or nothing')]);
-    expect(stderr).toContain('Run the command again');
+    expect([code, stderr]).toEqual([3, expect.stringContaining('what was to be written may be written or not')]);
     expect(comparable(await redis.contents())).toBe(after);
     expect((await run(args)).stdout).toContain('Nothing to change');
   }, 300_000);
@@ -211,7 +212,12 @@ describe('secrets rotate', () => {
         expect(underNewest[0], `half of ${name}`).toBe(underNewest[1]);
         if (underNewest[0]) rotated += 1;
       }
-      const signing = await loadSigningKey({ redis: connection, names, keyring: parseKeyring(KEYS), trail: testTrail(names) });
+      const signing = await loadSigningKey({
+        redis: connection,
+        names,
+        keyring: parseKeyring(KEYS),
+        trail: testTrail(names),
+      });
       expect(signing.kid).toBe(kid);
       if (((await connection.hget(names.admin.signing, kid)) ?? '').startsWith('enc:v1:new:')) rotated += 1;
       return rotated;
