@@ -43,7 +43,7 @@ const READ = ['eval_ro', 'evalsha_ro', 'exec', 'exists', 'hscan', 'multi', 'scan
 const READ_STREAMS = ['xrange', 'xrevrange'];
 /** To write records, and in the same step that they were written: see `src/manifests/apply.ts` and `src/redis/commit.ts`. */
 const WRITE = [
-  ...['del', 'eval', 'evalsha', 'hdel', 'hget', 'hlen', 'hset', 'sadd', 'scard', 'sismember', 'srem', 'time', 'type'],
+  ...['eval', 'evalsha', 'hdel', 'hget', 'hlen', 'hset', 'sadd', 'scard', 'sismember', 'srem', 'time', 'type'],
   ...['unlink', 'unwatch', 'xadd', 'xlen'],
 ];
 /** To read and make the key that signs tokens: see `src/identity/signing.ts`. */

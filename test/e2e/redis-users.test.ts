@@ -28,24 +28,22 @@ const DATABASE = 3;
 /** Open to everybody, whatever an ACL says. */
 const OPEN = ['auth', 'hello'];
 const ONLY_POLLED = 'reads large keys where Redis does not tell of changes (a proxy, a Cluster)';
-const STREAM = 'the stream of changes, which nothing writes or reads yet';
-const READS = { xrange: STREAM, xrevrange: STREAM };
-const WRITES = { hlen: STREAM, scard: STREAM, type: STREAM, xlen: STREAM };
-const ONE_SCRIPT = 'writes in one script, which puts on record what it changes: today by single commands in a MULTI';
-/** What is granted and not seen here, each with its reason. */
+const NOT_HERE = 'reads the streams of changes and denials, which the tests of those do';
+const READS = { xrange: NOT_HERE, xrevrange: NOT_HERE };
+const WHOLE_KEYS = 'puts on record what a key held that goes as a whole';
+const WRITES = { hlen: WHOLE_KEYS, scard: WHOLE_KEYS, type: WHOLE_KEYS, unlink: WHOLE_KEYS };
+const WARNED = 'remembers that it was said of a limit of tokens that it is nearly used up';
+/** What is granted and may not be seen here, each with its reason. */
 const UNSEEN: Readonly<Record<UserRole, Readonly<Record<string, string>>>> = {
-  worker: { watch: ONLY_POLLED, multi: ONLY_POLLED, exec: ONLY_POLLED },
+  worker: { watch: ONLY_POLLED, multi: ONLY_POLLED, exec: ONLY_POLLED, hsetnx: WARNED },
   admin: {
     ...READS,
     ...WRITES,
+    hsetnx: WARNED,
+    del: 'ends the throttling of a lane that has grown back',
     zrange: 'shares a full lane evenly with workers that ask in vain at the same moment',
   },
-  operator: {
-    ...READS,
-    ...WRITES,
-    ...{ eval: ONE_SCRIPT, evalsha: ONE_SCRIPT, hget: ONE_SCRIPT, sismember: ONE_SCRIPT, srem: ONE_SCRIPT },
-    ...{ time: ONE_SCRIPT, unlink: ONE_SCRIPT, xadd: ONE_SCRIPT },
-  },
+  operator: { ...READS, ...WRITES, evalsha: 'writes again, where a script is known already' },
   viewer: READS,
 };
 

@@ -67,7 +67,8 @@ const TABLE: readonly Row[] = [
   ...['integrations', 'models', 'prompts', 'groups', 'applications', 'users', 'roles'].flatMap((kind) => [
     row(WRITERS, 'HSET', `P${kind}`, 'x', '{}'),
     row(WRITERS, 'HDEL', `P${kind}`, 'x'),
-    row(WRITERS, 'DEL', `P${kind}`),
+    row(['admin'], 'DEL', `P${kind}`),
+    row(WRITERS, 'UNLINK', `P${kind}`),
     row(ALL, 'EVAL_RO', "return redis.call('HSCAN', KEYS[1], '0')", '1', `P${kind}`),
   ]),
   row(WRITERS, 'SADD', 'Pmembers:analysts', 'mallory'),
@@ -100,7 +101,8 @@ const TABLE: readonly Row[] = [
   row(NOBODY, 'XTRIM', 'Paudit', 'MAXLEN', '1000'),
   row(CHANGES, 'XRANGE', 'Paudit', '-', '+'),
   row(CHANGES, 'XREVRANGE', 'Paudit', '+', '-'),
-  row(WRITERS, 'DEL', 'Paudit'),
+  row(['admin'], 'DEL', 'Paudit'),
+  row(WRITERS, 'UNLINK', 'Paudit'),
 
   row(RUNTIME, 'SET', 'Prun:canary', '1'),
   row(CHANGES, 'XRANGE', 'Prun:denials', '-', '+'),
