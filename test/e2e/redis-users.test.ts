@@ -43,7 +43,13 @@ const UNSEEN: Readonly<Record<UserRole, Readonly<Record<string, string>>>> = {
     del: 'ends the throttling of a lane that has grown back',
     zrange: 'shares a full lane evenly with workers that ask in vain at the same moment',
   },
-  operator: { ...READS, ...WRITES, evalsha: 'writes again, where a script is known already' },
+  operator: {
+    ...READS,
+    ...WRITES,
+    evalsha: 'writes again, where a script is known already',
+    srem: 'takes a member out of a group',
+    time: 'tells which changes are old enough to go, where they are kept for a time',
+  },
   viewer: READS,
 };
 
