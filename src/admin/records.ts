@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { leftoversOf, type RecordName } from '../catalog/changes/leftovers.ts';
 import { RECORD_SCHEMAS, type RecordKinds } from '../catalog/records.ts';
+import { RECORD_NOUNS } from '../catalog/references.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
 import { describeFaults, parseValue } from '../parsing.ts';
@@ -20,16 +21,6 @@ export interface Stored<K extends ManifestKind> {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
-const NOUNS: Readonly<Record<ManifestKind, string>> = {
-  integrations: 'integration',
-  models: 'model',
-  prompts: 'prompt',
-  groups: 'group',
-  applications: 'application',
-  users: 'user',
-  roles: 'role',
-};
-
 /** Undefined where there is none. Throws RECORD_INVALID for one that cannot be read. */
 export function find<K extends ManifestKind>(snapshot: Snapshot, kind: K, name: string): Stored<K> | undefined {
   const found = snapshot.lookup(kind, name);
@@ -45,7 +36,7 @@ export function find<K extends ManifestKind>(snapshot: Snapshot, kind: K, name: 
 /** Throws NOT_FOUND, too. */
 export function demandRecord<K extends ManifestKind>(snapshot: Snapshot, kind: K, name: string): Stored<K> {
   const stored = find(snapshot, kind, name);
-  if (stored === undefined) throw new ServiceError('NOT_FOUND', `There is no ${NOUNS[kind]} ${name}`);
+  if (stored === undefined) throw new ServiceError('NOT_FOUND', `There is no ${RECORD_NOUNS[kind]} ${name}`);
   return stored;
 }
 

@@ -6,7 +6,7 @@ import { checkKeys } from './check/keys.ts';
 import { longestWait } from './check/longest-wait.ts';
 import { checkRecords } from './check/records.ts';
 import { checkRedisUser } from './check/redis-user.ts';
-import { type Terminal, visible } from './terminal.ts';
+import { plural, type Terminal, visible } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
 /** `check`, of the Redis that the environment names and, unless offline, of Conductor and AWS. */
@@ -68,15 +68,11 @@ export function reportFindings(findings: readonly Finding[], terminal: Terminal)
   terminal.say(
     findings.length === 0
       ? terminal.good('Nothing found.')
-      : `\n${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}.`,
+      : `\n${plural(errors, 'error')}, ${plural(findings.length - errors, 'warning')}.`,
   );
   terminal.result({
     findings: findings.map(({ severity, key, field, message }) => ({ severity, key, field, message })),
   });
   if (findings.some(({ unreachable }) => unreachable)) return 3;
   return findings.length === 0 ? 0 : 1;
-}
-
-function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }

@@ -20,12 +20,12 @@ export interface Streams {
   readonly stderr: NodeJS.WritableStream;
 }
 
-/** Colours only on a terminal, and not where NO_COLOR asks for none. */
 /** Names come from Redis and Conductor: their control characters must not move a cursor or begin a line of their own. */
 export function visible(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
+/** Colours only on a terminal, and not where NO_COLOR asks for none. */
 export function createTerminal({ stdout, stderr }: Streams, json: boolean): Terminal {
   const style = (format: 'green' | 'red' | 'yellow' | 'dim') => (text: string) =>
     styleText(format, text, { stream: stdout, validateStream: true });
@@ -39,4 +39,9 @@ export function createTerminal({ stdout, stderr }: Streams, json: boolean): Term
     changed: style('yellow'),
     faint: style('dim'),
   };
+}
+
+/** `1 fault`, `2 faults`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

@@ -9,8 +9,9 @@ import type { KeyNames } from '../redis/keys.ts';
 import type { Trail } from '../redis/trail.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import { type Change, splitGrantName } from './changes.ts';
+import { danglingReferences } from './dangling.ts';
 import { keepLastAdmin } from './last-admin.ts';
-import type { Wanted } from './parse.ts';
+import type { ManifestFault, Wanted } from './manifest.ts';
 import { planChanges } from './plan.ts';
 import { sealWanted } from './seal.ts';
 import { whatGoesWith, whatIsSwept } from './what-goes-with.ts';
@@ -33,6 +34,8 @@ export interface Plan {
   readonly kept: readonly Change[];
   /** Of the changes those that take away what an earlier record of a new one's name left behind. */
   readonly swept: readonly Change[];
+  /** What the manifests name and there would not be. With any of these nothing is asked and nothing written. */
+  readonly dangling: readonly ManifestFault[];
 }
 
 /** How often a plan is made anew because somebody else was writing. */
@@ -52,7 +55,7 @@ export async function apply({ redis, names, wanted, prune, keyring, trail, agree
       const snapshot = new Snapshot(await reader.some(NOTHING, keys));
       const plan = makePlan(snapshot, sealWanted(snapshot, wanted, keyring), prune);
       refuseWrongTypes(snapshot, names, plan.changes);
-      if (plan.changes.length === 0 || !(await agree(plan))) return plan;
+      if (plan.dangling.length > 0 || plan.changes.length === 0 || !(await agree(plan))) return plan;
       if (await commitWatched(redis, editsOf(snapshot, names, plan.changes), trail)) return plan;
     } finally {
       // Where the connection is gone, so is the watch; what went wrong before is what counts.
@@ -67,11 +70,11 @@ export async function apply({ redis, names, wanted, prune, keyring, trail, agree
   }
 }
 
-function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Plan {
+export function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Plan {
   const { changes, kept } = keepLastAdmin(snapshot, planChanges(snapshot, wanted, { prune }));
   const along = [...changes, ...whatGoesWith(snapshot, changes)];
   const swept = whatIsSwept(snapshot, along, wanted);
-  return { changes: [...along, ...swept], kept, swept };
+  return { changes: [...along, ...swept], kept, swept, dangling: danglingReferences(snapshot, wanted, along) };
 }
 
 function editsOf(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): Edit[] {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { MANIFEST_KINDS } from '../redis/keys.ts';
 import { type Change, grantName } from './changes.ts';
-import type { Wanted } from './parse.ts';
+import type { Wanted } from './manifest.ts';
 
 /**
  * What has to change so that Redis holds what is wanted. With `prune` also what goes because no manifest names it; what

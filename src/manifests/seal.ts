@@ -1,7 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { sealBareSecrets } from '../integrations/secrets/seal-bare.ts';
 import type { Keyring } from '../secrets/keyring.ts';
-import type { Wanted } from './parse.ts';
+import type { Wanted } from './manifest.ts';
 import { readable } from './plan.ts';
 
 /** What is wanted, with the bare secrets of its integrations sealed; those that Redis holds sealed already stay as they are. */

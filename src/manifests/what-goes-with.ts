@@ -1,7 +1,7 @@
 import { subjectsOf, targetsOf } from '../catalog/changes/leftovers.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { type Change, grantName } from './changes.ts';
-import type { Wanted } from './parse.ts';
+import type { Wanted } from './manifest.ts';
 
 /**
  * What is deleted along with deleted records, so that a record of the same name made later inherits nothing: their

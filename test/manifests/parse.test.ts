@@ -162,6 +162,16 @@ describe('a fault names its file and line', () => {
     for (const part of expected) expect(faults[0]).toContain(part);
   });
 
+  it('and its column: of the key, or of the item in a list, where it stands', () => {
+    const text =
+      'prompts:\n  p: { template: t, integrations: [a, 1] }\ngroups: { g: { members: [x, ""], desc: y } }\nmodel: {}';
+    expect(read(text).faults.map(({ line, column, record }) => [line, column, record])).toEqual([
+      [2, 39, 'prompts.p'],
+      [3, 34, 'groups.g'],
+      [4, 1, ''],
+    ]);
+  });
+
   it('and every fault of every file is listed', () => {
     const faults = faultsOf('models: { x: {} }\nuser: {}', 'prompts: { p: {} }', 'roles: ]');
     expect(faults.map((fault) => fault.slice(0, 8))).toEqual(['a.yaml:1', 'a.yaml:2', 'b.yaml:1', 'c.yaml:1']);
@@ -178,29 +188,64 @@ describe('a fault names its file and line', () => {
     const { faults } = read(
       `models:\n  "p:m":\n    configuration:\n      defaults:\n${lines.map((line) => `        ${line}`).join('\n')}`,
     );
-    expect(faults).toEqual([{ file: 'a.yaml', line: 1, message: 'its *aliases expand to too much' }]);
+    expect(faults).toEqual([
+      { file: 'a.yaml', line: 1, column: 1, record: '', message: 'its *aliases expand to too much' },
+    ]);
+  });
+});
+
+describe('what is named and needs a record', () => {
+  it('is listed with who names it and where: integrations, models, members, subjects and targets', () => {
+    const text = [
+      'models: { "p:m": {} }',
+      'prompts: { s: { template: t, integrations: ["p:m", "p:n"] } }',
+      'groups: { g: { members: [alice, "app:a"] } }',
+      'grants:',
+      '  - { subject: "GROUP:h", target: "INTEGRATION:p:x", access: [READ] }',
+      '  - { subject: "USER:app:a", target: "INTEGRATION_PROVIDER:p", access: [READ] }',
+      '  - { subject: "ROLE:r", target: "TAG:tier:gold", access: [READ] }',
+      '  - { subject: "USER:bob", target: "WORKFLOW_DEF:w", access: [READ] }',
+    ].join('\n');
+    const { wanted, faults } = read(text);
+    expect(faults).toEqual([]);
+    const named = wanted.references.map(({ record, kind, name, line, column }) => [
+      `${line}:${column}`,
+      record,
+      kind,
+      name,
+    ]);
+    expect(named).toEqual([
+      ['1:11', 'models.p:m', 'integrations', 'p'],
+      ['2:45', 'prompts.s', 'models', 'p:m'],
+      ['2:52', 'prompts.s', 'models', 'p:n'],
+      ['3:33', 'groups.g', 'applications', 'a'],
+      ['5:7', 'the grant of GROUP:h on INTEGRATION:p:x', 'groups', 'h'],
+      ['5:27', 'the grant of GROUP:h on INTEGRATION:p:x', 'models', 'p:x'],
+      ['6:7', 'the grant of USER:app:a on INTEGRATION_PROVIDER:p', 'applications', 'a'],
+      ['6:30', 'the grant of USER:app:a on INTEGRATION_PROVIDER:p', 'integrations', 'p'],
+    ]);
   });
 });
 
 describe('what is said twice is a fault that names both places:', () => {
   it.each([
-    ['a record in one map', ['users:\n  a: {}\n  b: {}\n  a: {}'], 'a.yaml:4: users.a is already said at a.yaml:2'],
+    ['a record in one map', ['users:\n  a: {}\n  b: {}\n  a: {}'], 'a.yaml:4: users.a is already said at a.yaml:2:3'],
     [
       'a record in two documents',
       ['users: { a: {} }\n---\nusers: { a: {} }'],
-      'a.yaml:3: users.a is already said at a.yaml:1',
+      'a.yaml:3: users.a is already said at a.yaml:1:10',
     ],
     [
       'a record in two files',
       ['users: { a: {} }', '\nusers: { a: {} }'],
-      'b.yaml:2: users.a is already said at a.yaml:1',
+      'b.yaml:2: users.a is already said at a.yaml:1:10',
     ],
     [
       'a grant in one list',
       [
         'grants:\n  - { subject: "USER:a", target: "PROMPT:p", access: [READ] }\n  - { subject: "USER:a", target: "PROMPT:p", access: [READ] }',
       ],
-      'a.yaml:3: the grant of USER:a on PROMPT:p is already said at a.yaml:2',
+      'a.yaml:3: the grant of USER:a on PROMPT:p is already said at a.yaml:2:5',
     ],
     [
       'a grant in two files',
@@ -208,14 +253,14 @@ describe('what is said twice is a fault that names both places:', () => {
         'grants: [{ subject: "USER:a", target: "PROMPT:p", access: [READ] }]',
         'grants: [{ subject: "USER:a", target: "PROMPT:p", access: [EXECUTE] }]',
       ],
-      'b.yaml:1: the grant of USER:a on PROMPT:p is already said at a.yaml:1',
+      'b.yaml:1: the grant of USER:a on PROMPT:p is already said at a.yaml:1:10',
     ],
     [
       'a kind in one document',
       ['users: { a: {} }\nroles: {}\nusers: { b: {} }'],
-      'a.yaml:3: "users" is already said at a.yaml:1',
+      'a.yaml:3: "users" is already said at a.yaml:1:1',
     ],
-    ['a key in a record', ['users:\n  a:\n    name: x\n    name: y'], 'a.yaml:4: "name" is already said at a.yaml:3'],
+    ['a key in a record', ['users:\n  a:\n    name: x\n    name: y'], 'a.yaml:4: "name" is already said at a.yaml:3:5'],
   ])('%s', (_, texts, expected) => {
     expect(faultsOf(...texts)).toEqual([expected]);
   });

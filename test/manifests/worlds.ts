@@ -1,7 +1,8 @@
 import type { KeyContent } from '../../src/catalog/read-keys.ts';
 import { rebuild } from '../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../src/catalog/snapshot.ts';
-import { parseManifests, type Wanted } from '../../src/manifests/parse.ts';
+import type { Wanted } from '../../src/manifests/manifest.ts';
+import { parseManifests } from '../../src/manifests/parse.ts';
 import { type HashKind, keyNames } from '../../src/redis/keys.ts';
 
 export interface World {

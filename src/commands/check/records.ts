@@ -1,3 +1,10 @@
+import {
+  describeRecord,
+  type RecordReference,
+  recordOfMember,
+  recordOfSubject,
+  recordOfTarget,
+} from '../../catalog/references.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { familyOf, lifeOf } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
@@ -159,7 +166,7 @@ function* memberships(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
       };
     }
     for (const member of members) {
-      if (member.startsWith('app:') && snapshot.lookup('applications', member.slice(4)).kind === 'absent') {
+      if (isMissing(snapshot, recordOfMember(member))) {
         yield { severity: 'warning', key, field: member, message: 'the application has no record' };
       }
     }
@@ -179,27 +186,17 @@ function* grants(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
 }
 
 function missingHolder(snapshot: Snapshot, id: string): string | undefined {
-  const subject = parseSubjectId(id);
-  if (subject === undefined) return 'the key names no subject: USER:id, GROUP:id or ROLE:id';
-  if (subject.type === 'GROUP' && snapshot.lookup('groups', subject.id).kind === 'absent') {
-    return `the group ${subject.id} has no record: it grants nothing`;
-  }
-  if (subject.id.startsWith('app:') && snapshot.lookup('applications', subject.id.slice(4)).kind === 'absent') {
-    return `the application ${subject.id.slice(4)} has no record: it grants nothing`;
-  }
-  return undefined;
+  if (parseSubjectId(id) === undefined) return 'the key names no subject: USER:id, GROUP:id or ROLE:id';
+  const holder = recordOfSubject(id);
+  if (holder === undefined || !isMissing(snapshot, holder)) return undefined;
+  return `${describeRecord(holder)} has no record: it grants nothing`;
 }
 
-const TARGET_KINDS: ReadonlyMap<string, 'models' | 'integrations' | 'prompts' | 'applications'> = new Map([
-  ['INTEGRATION', 'models'],
-  ['INTEGRATION_PROVIDER', 'integrations'],
-  ['PROMPT', 'prompts'],
-  ['APPLICATION', 'applications'],
-] as const);
-
 function missingTarget(snapshot: Snapshot, target: string): string | undefined {
-  const [type = '', id = ''] = target.split(/:(.*)/s);
-  const kind = TARGET_KINDS.get(type);
-  if (kind === undefined || snapshot.lookup(kind, id).kind !== 'absent') return undefined;
-  return `nothing of that name in ${kind}`;
+  const named = recordOfTarget(target);
+  return named !== undefined && isMissing(snapshot, named) ? `nothing of that name in ${named.kind}` : undefined;
+}
+
+function isMissing(snapshot: Snapshot, record: RecordReference | undefined): boolean {
+  return record !== undefined && snapshot.lookup(record.kind, record.name).kind === 'absent';
 }

@@ -99,12 +99,14 @@ describe('--prune', () => {
     expect(stdout).toBe('{"changes":[]}\n');
   });
 
-  it('leaves grants that the manifest gives on what it deletes', async () => {
+  it('refuses a grant that the manifest gives on what it deletes, and deletes nothing', async () => {
     await using here = await seeded();
+    const before = await here.contents();
     const grant = 'grants: [{ subject: "USER:alice", target: "INTEGRATION:i:m", access: [EXECUTE] }]';
-    expect((await here.apply(`models: {}\n${grant}`, '--prune', '--yes')).code).toBe(0);
-    expect(await here.redis.hgetall(here.names.grants('USER:alice'))).toEqual({ 'INTEGRATION:i:m': 'EXECUTE' });
-    expect(await here.redis.exists(here.names.grants('GROUP:analysts'))).toBe(0);
+    const { code, stderr } = await here.apply(`models: {}\n${grant}`, '--prune', '--yes');
+    expect(code).toBe(1);
+    expect(stderr).toContain('m.yaml:2:35: the grant of USER:alice on INTEGRATION:i:m: the model i:m does not exist');
+    expect(await here.contents()).toEqual(before);
   });
 });
 

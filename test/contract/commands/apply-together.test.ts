@@ -38,7 +38,7 @@ describe('a key that holds another Redis type', () => {
   it.each([
     ['a hash of records', 'users', 'users: { a: {} }'],
     ['members', 'members:g', 'groups: { g: { members: [a] } }'],
-    ['grants', 'grants:USER:a', 'grants: [{ subject: "USER:a", target: "PROMPT:p", access: [READ] }]'],
+    ['grants', 'grants:USER:a', 'grants: [{ subject: "USER:a", target: "TAG:tier:gold", access: [READ] }]'],
   ])('is refused where %s should be, and nothing is written', async (_, key, manifest) => {
     await using here = await install();
     await here.redis.set(`${here.names.prefix}${key}`, 'a string');
@@ -64,7 +64,7 @@ describe('somebody who writes meanwhile', () => {
   ])('%s is seen, and the plan made anew', async (_, meanwhile) => {
     await using here = await install();
     const manifest =
-      'users: { alice: {} }\ngroups: { g: { members: [alice] } }\ngrants: [{ subject: "USER:alice", target: "PROMPT:p", access: [READ] }]';
+      'users: { alice: {} }\ngroups: { g: { members: [alice] } }\ngrants: [{ subject: "USER:alice", target: "TAG:tier:gold", access: [READ] }]';
     const { attempts } = await applyWhile(here, manifest, async (other, attempt) => {
       if (attempt === 1) await meanwhile(other, here);
     });
@@ -148,7 +148,7 @@ describe('a worker', () => {
     await using under = await startCatalog(inject('redisUrl'), { prefix: here.names.prefix });
     const manifest = (word: string) =>
       `integrations: { p: ${JSON.stringify(INTEGRATION)} }\nmodels: { "p:m": { description: ${word} } }\n` +
-      `groups: { g: { description: ${word}, members: [${word}] } }\ngrants: [{ subject: "USER:${word}", target: "PROMPT:p", access: [READ] }]`;
+      `groups: { g: { description: ${word}, members: [${word}] } }\ngrants: [{ subject: "USER:${word}", target: "INTEGRATION:p:m", access: [READ] }]`;
     const words = ['first', 'second', 'third'];
     for (const word of words) {
       expect((await here.apply(manifest(word), '--prune', '--yes')).code).toBe(0);

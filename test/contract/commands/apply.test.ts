@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/manifests/changes.ts';
-import { install, resultOf, runWithInput } from './installation.ts';
+import { INTEGRATION, install, resultOf, runWithInput } from './installation.ts';
 
 /** "Manifests" of the contract, to the letter. */
 const CONTRACT = `
@@ -122,14 +122,33 @@ describe('a bad manifest', () => {
       ...[good, bad, twice, broken].flatMap((file) => ['-f', file]),
     ]);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain(`${bad}:2: users.bob.nam: unknown key. Did you mean "name"?`);
-    expect(stderr).toContain(`${bad}:3: "model" is not one of`);
-    expect(stderr).toContain(`${twice}:2: users.alice is already said at ${good}:1`);
-    expect(stderr).toContain(`${broken}:2: `);
+    expect(stderr).toContain(`${bad}:2:10: users.bob.nam: unknown key. Did you mean "name"?`);
+    expect(stderr).toContain(`${bad}:3:1: "model" is not one of`);
+    expect(stderr).toContain(`${twice}:2:10: users.alice is already said at ${good}:1:10`);
+    expect(stderr).toContain(`${broken}:2:1: `);
     expect(await here.contents()).toEqual({});
   });
 
-  it('is refused before Redis is asked for anything', async () => {
+  it('that names what does not exist changes nothing either, and that is listed beside the other faults', async () => {
+    await using here = await install();
+    await here.put('integrations', 'prod', INTEGRATION);
+    const before = await here.contents();
+    const dangling = 'models: { "prd:m": {}, "prod:m": {} }\ngroups: { g: { members: ["app:x"] } }\n';
+    const first = await here.apply(dangling);
+    expect([first.code, first.stdout]).toEqual([1, '']);
+    expect(first.stderr).toContain(
+      'm.yaml:1:11: models.prd:m: the integration prd does not exist. Did you mean "prod"?',
+    );
+    expect(first.stderr).toContain('m.yaml:2:26: groups.g: the application x does not exist.');
+    expect(first.stderr).toContain('2 faults in the manifests; nothing was changed');
+    const both = await here.apply(`${dangling}users: { a: { nam: x } }`, '--dry-run');
+    expect(both.code).toBe(1);
+    expect(both.stderr).toContain('3 faults in the manifests; nothing was changed');
+    expect(both.stderr).toContain('m.yaml:3:15: users.a.nam: unknown key. Did you mean "name"?');
+    expect(await here.contents()).toEqual(before);
+  });
+
+  it('is refused also where Redis cannot be reached', async () => {
     await using here = await install();
     const file = await here.manifest('m.yaml', 'user: {}');
     const { code } = await here.run(['apply', '-f', file], { REDIS_URL: 'redis://127.0.0.1:1' });
@@ -153,7 +172,7 @@ describe('-f', () => {
     await using here = await install();
     const { code, stderr } = await runWithInput(['apply', '-f', '-'], here.env, '\nuser: {}');
     expect(code).toBe(1);
-    expect(stderr).toContain('(standard input):2: "user" is not one of');
+    expect(stderr).toContain('(standard input):2:1: "user" is not one of');
   });
 
   it('that is not there is wrong usage: exit code 2, and nothing is written of the others', async () => {

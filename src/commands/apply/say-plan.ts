@@ -1,0 +1,35 @@
+import { leavesOf, type ShownChange, type ShownPlan } from '../../manifests/shown-plan.ts';
+import { type Terminal, visible } from '../terminal.ts';
+
+export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
+  for (const change of plan.changes) {
+    const { action, kind, name, leftBehind } = change;
+    const title = visible(`${kind} ${name}`);
+    if (action === 'create') terminal.say(terminal.good(`+ ${title}`));
+    else if (leftBehind) terminal.say(terminal.bad(`- ${title} (left behind by an earlier record)`));
+    else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
+    else terminal.say(terminal.changed(`~ ${title}`));
+    for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));
+  }
+  sayKept(plan, terminal);
+}
+
+export function sayKept({ kept }: ShownPlan, terminal: Terminal): void {
+  for (const { kind, name } of kept) {
+    terminal.warn(`${kind} ${name} stays: without it nobody would have the role ADMIN`);
+  }
+}
+
+/** What differs, as it may be shown: a secret that changes is there, masked on both sides. */
+function differences({ action, before, after, hidden }: ShownChange): string[] {
+  const [old, fresh] = [leavesOf(before), leavesOf(after)];
+  if (action === 'delete') return [];
+  if (action === 'create') return [...fresh].map(([path, value]) => `${label(path)}${value}`);
+  return [...new Set([...old.keys(), ...fresh.keys()])]
+    .filter((path) => old.get(path) !== fresh.get(path) || hidden.includes(path))
+    .map((path) => `${label(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`);
+}
+
+function label(path: string): string {
+  return path === '' ? '' : `${path}: `;
+}

@@ -1,0 +1,52 @@
+import { integrationRecord } from '../integrations/integration.ts';
+import { MASK, maskSecrets } from '../integrations/secrets/masks.ts';
+import type { Plan } from './apply.ts';
+import type { Change } from './changes.ts';
+
+/** A change as it may be shown: its secrets masked. */
+export interface ShownChange extends Change {
+  /** Paths of secrets that change, where the mask stands on both sides. */
+  readonly hidden: readonly string[];
+  /** It takes away what an earlier record of a new one's name left behind. */
+  readonly leftBehind: boolean;
+}
+
+export interface ShownPlan {
+  readonly changes: readonly ShownChange[];
+  /** Deletions left out because they would have removed the last ADMIN. */
+  readonly kept: readonly Pick<Change, 'kind' | 'name'>[];
+}
+
+export function shownPlan({ changes, kept, swept }: Plan): ShownPlan {
+  return {
+    changes: changes.map((change) => shown(change, swept.includes(change))),
+    kept: kept.map(({ kind, name }) => ({ kind, name })),
+  };
+}
+
+/** A record of Redis that cannot be read may hold a secret anywhere. */
+function shown(change: Change, leftBehind: boolean): ShownChange {
+  if (change.kind !== 'integrations') return { ...change, hidden: [], leftBehind };
+  const { before, after } = change;
+  const isReadable = before === null || integrationRecord.safeParse(before).success;
+  const masked = { before: isReadable ? maskSecrets(before) : MASK, after: maskSecrets(after) };
+  const [old, fresh, oldValues, freshValues] = [masked.before, masked.after, before, after].map((value) =>
+    leavesOf(value),
+  ) as [Leaves, Leaves, Leaves, Leaves];
+  const hidden = [...fresh.keys()].filter(
+    (path) => old.get(path) === fresh.get(path) && oldValues.get(path) !== freshValues.get(path),
+  );
+  return { ...change, ...masked, hidden, leftBehind };
+}
+
+export type Leaves = ReadonlyMap<string, string>;
+
+/** Leaves by path: `configuration.region` → `"us-east-1"`. */
+export function leavesOf(value: unknown, path = '', leaves = new Map<string, string>()): Leaves {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    for (const [key, part] of Object.entries(value)) leavesOf(part, path === '' ? key : `${path}.${key}`, leaves);
+  } else if (value !== null && value !== undefined) {
+    leaves.set(path, Array.isArray(value) || path !== '' ? JSON.stringify(value) : String(value));
+  }
+  return leaves;
+}
