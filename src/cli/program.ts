@@ -7,13 +7,14 @@ import { bootstrapCommand } from './bootstrap.ts';
 import { canCommand } from './can.ts';
 import { checkCommand } from './check.ts';
 import { type CommandLine, ENVIRONMENT } from './command-line.ts';
+import { exportCommand } from './export.ts';
 import { secretsCommand } from './secrets.ts';
 import { workerCommand } from './worker.ts';
 
 /** In the order of `--help`. Each loads what it runs when it runs: help and a mistyped flag need none of it. */
 const COMMANDS = [
-  ...[workerCommand, adminCommand, applyCommand, canCommand, checkCommand, bootstrapCommand],
-  ...[auditCommand, secretsCommand, aclCommand],
+  ...[workerCommand, adminCommand, applyCommand, exportCommand, canCommand, checkCommand],
+  ...[bootstrapCommand, auditCommand, secretsCommand, aclCommand],
 ];
 
 /** The executable's commands and flags. What people typed wrong is thrown, as commander's errors. */

@@ -5,7 +5,8 @@ import { ServiceError } from '../errors.ts';
 import { didYouMean } from '../parsing.ts';
 import { firstSignal } from '../signals.ts';
 import { flatten, label } from './leaves.ts';
-import { type Terminal, visible } from './terminal.ts';
+import { visible } from '../visible.ts';
+import type { Terminal } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
 /** As they are typed. */

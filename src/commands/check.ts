@@ -1,12 +1,13 @@
 import { loadSnapshot } from '../catalog/load.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../telemetry/log.ts';
+import { visible } from '../visible.ts';
 import type { Finding } from './check/finding.ts';
 import { checkKeys } from './check/keys.ts';
 import { longestWait } from './check/longest-wait.ts';
 import { checkRecords } from './check/records.ts';
 import { checkRedisUser } from './check/redis-user.ts';
-import { plural, type Terminal, visible } from './terminal.ts';
+import { plural, type Terminal } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
 /** `check`, of the Redis that the environment names and, unless offline, of Conductor and AWS. */

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { visible } from '../visible.ts';
 
 /** Where a command writes: text for people, or with `--output json` one JSON value as the last line. */
 export interface Terminal {
@@ -18,11 +19,6 @@ export interface Terminal {
 export interface Streams {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
-}
-
-/** Names come from Redis and Conductor: their control characters must not move a cursor or begin a line of their own. */
-export function visible(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** Colours only on a terminal, and not where NO_COLOR asks for none. */

@@ -1,5 +1,6 @@
 import { leavesOf, type ShownChange, type ShownPlan } from '../../manifests/shown-plan.ts';
-import { type Terminal, visible } from '../terminal.ts';
+import { visible } from '../../visible.ts';
+import type { Terminal } from '../terminal.ts';
 
 export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
   for (const change of plan.changes) {

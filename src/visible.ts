@@ -1,0 +1,7 @@
+/** Names come from Redis and Conductor: their control characters must not move a cursor or begin a line of their own. */
+export function visible(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (character) => {
+    const code = character.charCodeAt(0);
+    return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+}
