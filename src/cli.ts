@@ -6,7 +6,10 @@ import { buildProgram } from './cli/program.ts';
 import { type ErrorCode, ServiceError } from './errors.ts';
 
 /** The one place where an error becomes an exit code: 1 denied, findings or a bad manifest; 2 wrong usage; 3 unreachable. */
-const EXIT_CODES: Partial<Record<ErrorCode, number>> = { USAGE: 2, CONFIG_INVALID: 2, UNREACHABLE: 3 };
+const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
+  ...{ USAGE: 2, CONFIG_INVALID: 2, INPUT_INVALID: 2 },
+  ...{ UNREACHABLE: 3, BEDROCK_UNAVAILABLE: 3 },
+};
 
 /** The package's own, which stands beside src and dist alike. */
 function version(): string {

@@ -6,10 +6,9 @@ import { parseSubject, type Subject } from './rbac/subject.ts';
 import { SUBJECT_SOURCES, type SubjectSource } from './rbac/task-subject.ts';
 import { parseRedisUrl } from './redis/url.ts';
 import { type Keyring, parseKeyring } from './secrets/keyring.ts';
+import { TASK_TYPES, type TaskType } from './task-types.ts';
 
-/** The Conductor task types that we serve. */
-export const TASK_TYPES = ['LLM_TEXT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS'] as const;
-export type TaskType = (typeof TASK_TYPES)[number];
+export { TASK_TYPES, type TaskType };
 
 /** A Conductor task type to poll, and which of ours its tasks are. */
 export interface ServedType {

@@ -94,6 +94,11 @@ export class ServiceError extends Error {
   }
 }
 
+/** An error for programs: what a failed task has as `outputData.error`. */
+export function errorData({ code, message, field, retryable }: ServiceError): Readonly<Record<string, unknown>> {
+  return { code, message, ...(field === undefined ? {} : { field }), retryable };
+}
+
 /** The message of anything thrown, for logs. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

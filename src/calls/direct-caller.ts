@@ -14,6 +14,7 @@ import type { KeyNames } from '../redis/keys.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
 import type { DirectCall, DirectCalls } from './direct-calls.ts';
 import { createLaneLimits } from './lane-limits.ts';
+import type { AccessMode } from './permission.ts';
 import type { CallResult } from './plan.ts';
 import { stopping } from './stopping.ts';
 
@@ -29,6 +30,8 @@ export interface DirectCallerParts {
   /** Begins its name in leases; a random part follows. */
   readonly label: string;
   readonly log: Logger;
+  /** `off`: nobody is asked for. Default `enforce`, whatever RBAC_MODE says of tasks: only that makes an API safe to leave open. */
+  readonly mode?: Extract<AccessMode, 'enforce' | 'off'>;
   /** How long a call may stand in line, in milliseconds. Default: see `DirectCalls`. */
   readonly waitAtMostMs?: number | undefined;
 }
@@ -86,8 +89,7 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
       ...{ catalog: () => catalog.current(), mayDecide: parts.mayDecide, clients, usage, limits, lanes },
       // What `/metrics` shows is workers' alone; an admin has none.
       metrics: { callEnded: () => undefined, tokens: () => undefined, refusedByLimit: () => undefined },
-      // Whatever RBAC_MODE says of tasks: only enforced rights make an API safe to leave open.
-      ...{ mode: 'enforce' as const, denials: parts.denials },
+      ...{ mode: parts.mode ?? 'enforce', denials: parts.denials },
       ...(parts.waitAtMostMs === undefined ? {} : { waitAtMostMs: parts.waitAtMostMs }),
     });
     return { calls, clients };

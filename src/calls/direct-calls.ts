@@ -15,8 +15,8 @@ export interface DirectCall {
   readonly kind: CallKind;
   /** As the inputs of a task of this kind. */
   readonly input: TaskInput;
-  /** Whom it runs for by the records of one moment: asked at the start, and again when it is sent. */
-  readonly subject: (snapshot: Snapshot) => SubjectAnswer;
+  /** Whom it runs for by the records of one moment: asked at the start, and again when it is sent. Undefined only where the mode is off. */
+  readonly subject: ((snapshot: Snapshot) => SubjectAnswer) | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
@@ -46,6 +46,9 @@ const BUSY_RETRY_SECONDS = 10;
 const THROTTLED_RETRY_SECONDS = 2;
 const AWAY_RETRY_SECONDS = 1;
 
+/** Where rights are enforced after all, nobody may anything. */
+const nobodyAsked = (): SubjectAnswer => ({ kind: 'refused', reason: 'nobody was asked for' });
+
 const NO_TASK = { workflowId: '', workflowType: '', taskId: '' } as const;
 
 export function createDirectCalls({ waitAtMostMs = 30_000, atOnce = 64, ...parts }: DirectCallsParts): DirectCalls {
@@ -58,7 +61,10 @@ export function createDirectCalls({ waitAtMostMs = 30_000, atOnce = 64, ...parts
     try {
       const waiting = AbortSignal.any([signal, patience.signal, waitingEnds.signal]);
       const running = AbortSignal.any([signal, runningEnds.signal]);
-      const attempt = prepareCall({ kind, input, names, subject, origin: NO_TASK, waiting, running }, parts);
+      const attempt = prepareCall(
+        { kind, input, names, subject: subject ?? nobodyAsked, origin: NO_TASK, waiting, running },
+        parts,
+      );
       const terms = { task: inLane(), deferAtMostMs: 0, around: patience.pausedFor };
       return await takeTurn(attempt, terms, parts);
     } catch (error) {

@@ -54,3 +54,12 @@ const CHARACTERS_PER_TOKEN = 4;
 export function estimateTokens(text: string): number {
   return Math.ceil(text.length / CHARACTERS_PER_TOKEN);
 }
+
+/** A count that Bedrock did not give is left out, never 0; the sum stands only where at least one is known. */
+export function tokenOutputs({ prompt, completion }: TokenCounts): Record<string, number> {
+  return {
+    ...(prompt === undefined && completion === undefined ? {} : { tokenUsed: (prompt ?? 0) + (completion ?? 0) }),
+    ...(prompt === undefined ? {} : { promptTokens: prompt }),
+    ...(completion === undefined ? {} : { completionTokens: completion }),
+  };
+}

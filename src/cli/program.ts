@@ -8,12 +8,13 @@ import { canCommand } from './can.ts';
 import { checkCommand } from './check.ts';
 import { type CommandLine, ENVIRONMENT } from './command-line.ts';
 import { exportCommand } from './export.ts';
+import { runCommand } from './run.ts';
 import { secretsCommand } from './secrets.ts';
 import { workerCommand } from './worker.ts';
 
 /** In the order of `--help`. Each loads what it runs when it runs: help and a mistyped flag need none of it. */
 const COMMANDS = [
-  ...[workerCommand, adminCommand, applyCommand, exportCommand, canCommand, checkCommand],
+  ...[workerCommand, adminCommand, applyCommand, exportCommand, canCommand, checkCommand, runCommand],
   ...[bootstrapCommand, auditCommand, secretsCommand, aclCommand],
 ];
 

@@ -8,6 +8,7 @@ import { type Decision, decide, type Target } from '../rbac/decision.ts';
 import type { Access } from '../rbac/grants.ts';
 import { parseSubject, type Subject, subjectId } from '../rbac/subject.ts';
 import type { Tag } from '../record-fields.ts';
+import { unknownSubject } from './known-subjects.ts';
 import type { Terminal } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
@@ -36,6 +37,8 @@ export function runCan(snapshot: Snapshot, question: CanQuestion, terminal: Term
   if (target.kind === 'application' && access === undefined)
     throw new ServiceError('USAGE', `can: no task runs on ${question.target}; say --access READ, UPDATE or DELETE`);
   const decision = explain(snapshot, subject, target, access);
+  const unknown = unknownSubject(snapshot, subject);
+  if (unknown !== undefined) terminal.warn(unknown);
   const who = subjectId(subject);
   const does = access ?? 'use';
   if (decision.kind === 'allow') {

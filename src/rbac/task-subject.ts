@@ -27,7 +27,8 @@ export type SubjectAnswer =
   | {
       readonly kind: 'known';
       readonly subject: Subject;
-      readonly source: SubjectSource;
+      /** `operator`: whoever runs a command says it. */
+      readonly source: SubjectSource | 'operator';
       /** False for a subject that only a name or an e-mail address stands for: it is never ADMIN. */
       readonly mayBeAdmin: boolean;
     }

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { generateEmbeddings } from '../calls/generate-embeddings.ts';
+import { CALL_KINDS } from '../calls/kinds.ts';
 import { createLaneLimits } from '../calls/lane-limits.ts';
-import type { CallKind } from '../calls/plan.ts';
-import { textComplete } from '../calls/text-complete.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createLedgerStore } from '../cluster/ledger-store.ts';
 import { createTokenAccounts } from '../cluster/token-accounts.ts';
 import { createTokenPins } from '../cluster/token-pins.ts';
-import type { Config, TaskType } from '../config.ts';
+import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { inTime } from '../in-time.ts';
 import { createClients } from '../integrations/clients.ts';
@@ -59,11 +57,6 @@ export interface WorkerParts {
   /** For secrets written as `env:NAME`. */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
-
-const KINDS: Readonly<Record<TaskType, CallKind>> = {
-  LLM_TEXT_COMPLETE: textComplete,
-  LLM_GENERATE_EMBEDDINGS: generateEmbeddings,
-};
 
 /** After this long without Redis, no tasks are taken rather than decided on grants that may be gone. */
 const STALE_AFTER_MS = 10_000;
@@ -189,7 +182,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
   const loop = createTaskLoop({
     served: config.tasks.served.map((served) => ({
       ...served,
-      handler: createLlmTaskHandler(KINDS[served.type], handlerParts),
+      handler: createLlmTaskHandler(CALL_KINDS[served.type], handlerParts),
     })),
     domain: config.tasks.domain,
     conductor,

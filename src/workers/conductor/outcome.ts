@@ -1,5 +1,5 @@
 import type { TaskResult } from '@io-orkes/conductor-javascript';
-import type { ServiceError } from '../../errors.ts';
+import { errorData, type ServiceError } from '../../errors.ts';
 
 /** How one run of a task ended. */
 export type Outcome =
@@ -38,14 +38,7 @@ export function toTaskResult(task: TaskIdentity, workerId: string, outcome: Outc
         ...identity,
         status: error.retryable ? 'FAILED' : 'FAILED_WITH_TERMINAL_ERROR',
         reasonForIncompletion: reasonOf(error.message),
-        outputData: {
-          error: {
-            code: error.code,
-            message: error.message,
-            ...(error.field === undefined ? {} : { field: error.field }),
-            retryable: error.retryable,
-          },
-        },
+        outputData: { error: errorData(error) },
         ...logsOf(task, outcome.notes),
       };
     }

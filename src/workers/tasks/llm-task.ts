@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
 import { type CallParts, prepareCall, takeTurn } from '../../calls/call.ts';
-import type { CallKind } from '../../calls/plan.ts';
+import { type CallKind, tokenOutputs } from '../../calls/plan.ts';
 import { readNames } from '../../calls/task-inputs.ts';
 import { Undecided } from '../../calls/undecided.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
-import type { TokenCounts } from '../../integrations/codec.ts';
 import type { Ticket } from '../../integrations/lanes/lane-cluster.ts';
 import { Deferred } from '../../integrations/lanes/lane-use.ts';
 import type { Lanes } from '../../integrations/lanes/lanes.ts';
@@ -151,13 +150,4 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
       },
     );
   });
-}
-
-/** A count that Bedrock did not give is left out, never 0; the sum stands only where at least one is known. */
-function tokenOutputs({ prompt, completion }: TokenCounts): Record<string, number> {
-  return {
-    ...(prompt === undefined && completion === undefined ? {} : { tokenUsed: (prompt ?? 0) + (completion ?? 0) }),
-    ...(prompt === undefined ? {} : { promptTokens: prompt }),
-    ...(completion === undefined ? {} : { completionTokens: completion }),
-  };
 }

@@ -1,0 +1,10 @@
+import type { TaskType } from '../config.ts';
+import { generateEmbeddings } from './generate-embeddings.ts';
+import type { CallKind } from './plan.ts';
+import { textComplete } from './text-complete.ts';
+
+/** What each task type does, whoever calls. */
+export const CALL_KINDS: Readonly<Record<TaskType, CallKind>> = {
+  LLM_TEXT_COMPLETE: textComplete,
+  LLM_GENERATE_EMBEDDINGS: generateEmbeddings,
+};
