@@ -1,24 +1,27 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 
-/** The modules that a process loads which imports this one. */
-function loadedBy(module: string): string[] {
+/** The modules that a process loads which imports these. */
+function loadedBy(...modules: readonly string[]): string[] {
+  const urls = modules.map((module) => new URL(`../${module}`, import.meta.url).href);
   const program = `
     import { registerHooks } from 'node:module';
     const seen = [];
     registerHooks({ load: (url, context, next) => (seen.push(url), next(url, context)) });
-    await import(${JSON.stringify(new URL(`../${module}`, import.meta.url).href)});
+    for (const module of ${JSON.stringify(urls)}) await import(module);
     process.stdout.write(JSON.stringify(seen), () => process.exit());`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as string[];
 }
 
-const COMMANDS = ['apply', 'audit', 'bootstrap', 'can', 'check'].map((name) => `src/commands/${name}.ts`);
+const COMMANDS = ['apply', 'audit', 'bootstrap', 'can', 'check', 'export', 'run'].map(
+  (name) => `src/commands/${name}.ts`,
+);
 
 describe('what every command and the admin API load', () => {
   it('is nothing of AWS and nothing of Conductor', () => {
-    const loaded = ['src/main.ts', ...COMMANDS].flatMap(loadedBy);
+    const loaded = loadedBy('src/main.ts', ...COMMANDS);
     for (const module of ['/src/admin/admin.ts', '/src/manifests/apply.ts'])
       expect(loaded.some((url) => url.endsWith(module))).toBe(true);
     expect(loaded.filter((url) => /@aws-sdk|@smithy|@io-orkes/.test(url))).toEqual([]);

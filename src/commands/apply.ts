@@ -7,6 +7,8 @@ import { danglingReferences } from '../manifests/dangling.ts';
 import type { ManifestFault, Wanted } from '../manifests/manifest.ts';
 import { parseManifests } from '../manifests/parse.ts';
 import { type ShownPlan, shownPlan } from '../manifests/shown-plan.ts';
+import { apiTarget } from './apply/api-target.ts';
+import type { ApplyTarget } from './apply/apply-target.ts';
 import { readManifestFiles, refuseFaults } from './apply/manifest-files.ts';
 import { sayKept, sayPlan } from './apply/say-plan.ts';
 import { plural, type Terminal } from './terminal.ts';
@@ -21,32 +23,29 @@ export interface ApplyQuestion {
   /** Asks a person; undefined where there is none to ask. */
   readonly ask: ((question: string) => Promise<boolean>) | undefined;
   readonly terminal: Terminal;
-}
-
-/** Where manifests are brought to: Redis itself, or the admin API. */
-export interface ApplyTarget {
-  /** As people call it. */
-  readonly name: string;
-  /** Shows the plan to `agree`, and does it where that says yes. All of it is done or nothing. */
-  bring(agree: (plan: ShownPlan) => Promise<boolean>): Promise<Outcome>;
-}
-
-export interface Outcome {
-  readonly plan: ShownPlan;
-  /** What is wrong with the manifests, seen only beside the records there; with any of these nothing was asked. */
-  readonly faults: readonly ManifestFault[];
+  /** The admin API to go through; undefined: Redis itself. */
+  readonly server?: string | undefined;
+  /** The access key that goes with `server`; its secret is in the environment. */
+  readonly keyId?: string | undefined;
 }
 
 /**
- * `apply` to the Redis that the environment names. Throws MANIFEST_INVALID, and nothing is changed, where a manifest has
+ * `apply` to the Redis that the environment names, or through an admin API. Throws MANIFEST_INVALID, and nothing is changed, where a manifest has
  * a fault: all of them are listed, those against the records of Redis too where it can be reached.
  */
 export async function applyFiles(
   question: ApplyQuestion,
   { stdin, variables }: { readonly stdin: NodeJS.ReadableStream; readonly variables: Variables },
 ): Promise<number> {
-  const { terminal, prune } = question;
+  const { terminal, prune, server, keyId } = question;
+  if (server === undefined && keyId !== undefined)
+    throw new ServiceError('USAGE', 'apply: --key-id goes with --server');
   const { wanted, faults } = parseManifests(await readManifestFiles(question.paths, stdin));
+  if (server !== undefined) {
+    const api = apiTarget({ server, keyId, variables, wanted, prune, dryRun: question.dryRun, terminal });
+    refuseFaults(faults, terminal);
+    return await runApply(question, api);
+  }
   if (faults.length > 0) refuseFaults([...faults, ...(await danglingIn(wanted, variables))], terminal);
   return await withRedis(variables, async (installation) => {
     if (installation.config.secrets.keyring.newest === undefined) warnOfBareSecrets(wanted, terminal);

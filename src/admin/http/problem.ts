@@ -16,6 +16,8 @@ export const problem = z.object({
    * failed they would do so for ever, or wait for themselves, so a refused access key has none.
    */
   error: z.enum(['EXPIRED_TOKEN', 'INVALID_TOKEN']).optional(),
+  /** Only with a manifest that is refused: each fault, and the record that it is in. */
+  faults: z.array(z.object({ record: z.string(), message: z.string() })).optional(),
 });
 export type Problem = z.infer<typeof problem>;
 

@@ -9,6 +9,7 @@ import { healthRoutes } from './health.ts';
 import { integrationListRoutes } from './integration-lists.ts';
 import { integrationRoutes } from './integrations.ts';
 import { limitRoutes } from './limits.ts';
+import { manifestRoutes } from './manifests.ts';
 import { modelRoutes } from './models.ts';
 import { promptTestRoutes } from './prompt-test.ts';
 import { promptRoutes } from './prompts.ts';
@@ -37,6 +38,7 @@ const RESOURCES = [
   accessKeyRoutes,
   roleRoutes,
   auditRoutes,
+  manifestRoutes,
 ];
 
 /** Everything under `/api`, where Orkes' clients look for it, and what orchestrators ask beside it. */

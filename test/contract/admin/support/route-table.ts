@@ -258,6 +258,8 @@ export const TABLE: readonly Row[] = [
   row(`DELETE ${A}/accessKeys/{keyId}`, accessKey, ['ADMIN', 'UPDATE']),
   row('GET /api/applications/key/{accessKeyId}', ({ id }) => `/api/applications/key/k${id}`, ['ADMIN', 'READ']),
 
+  row('POST /api/manifests/apply', at('/api/manifests/apply'), ADMIN, () => ({ manifest: {} })),
+
   row('GET /api/roles', at('/api/roles'), SIGNED_IN),
   row('GET /api/roles/system', at('/api/roles/system'), SIGNED_IN),
   row('GET /api/roles/custom', at('/api/roles/custom'), SIGNED_IN),
