@@ -7,6 +7,7 @@ import { bootstrapCommand } from './bootstrap.ts';
 import { canCommand } from './can.ts';
 import { checkCommand } from './check.ts';
 import { type CommandLine, ENVIRONMENT } from './command-line.ts';
+import { completionCommand } from './completion.ts';
 import { exportCommand } from './export.ts';
 import { runCommand } from './run.ts';
 import { secretsCommand } from './secrets.ts';
@@ -18,15 +19,29 @@ const COMMANDS = [
   ...[bootstrapCommand, auditCommand, secretsCommand, aclCommand],
 ];
 
+const FIRST_STEPS = `
+First steps:
+  bedrock-cohere apply -f examples/guide --dry-run        what manifests would change in Redis
+  bedrock-cohere apply -f examples/guide                  write it
+  bedrock-cohere check                                    is everything well?
+  bedrock-cohere can app:claims bedrock-prod:cohere.embed-v4:0
+                                                          may they, and by which grant?
+  bedrock-cohere run bedrock-prod:cohere.embed-v4:0 --text Hello
+                                                          call a model once
+  bedrock-cohere worker                                   run Conductor's tasks
+Each command shows its flags and examples with --help.
+`;
+
 /** The executable's commands and flags. What people typed wrong is thrown, as commander's errors. */
 export function buildProgram(line: CommandLine): Command {
   const program = new Command('bedrock-cohere')
     .description('Governed LLM tasks for any Conductor, on Cohere models in Amazon Bedrock.')
     .version(line.version, '--version', 'print the version')
-    .addHelpText('after', ENVIRONMENT)
+    .addHelpText('after', `${FIRST_STEPS}${ENVIRONMENT}`)
     .showHelpAfterError('(bedrock-cohere --help shows every command)')
     .exitOverride();
   for (const create of COMMANDS) program.addCommand(inheriting(create(line), program));
+  program.addCommand(inheriting(completionCommand(line, program), program));
   return program;
 }
 

@@ -81,7 +81,15 @@ function redisTarget({ redis, names, config }: Installation, wanted: Wanted, pru
   return {
     name: 'Redis',
     async bring(agree) {
-      const plan = await apply({ redis, names, wanted, keyring, trail, prune, agree: (made) => agree(shownPlan(made)) });
+      const plan = await apply({
+        redis,
+        names,
+        wanted,
+        keyring,
+        trail,
+        prune,
+        agree: (made) => agree(shownPlan(made)),
+      });
       return { plan: shownPlan(plan), faults: plan.dangling };
     },
   };

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditFilter, type AuditReader, type AuditStream, createAuditReader } from '../audit/reader.ts';
 import { AUDIT_KINDS, type ChangeRecord, type DenialRecord } from '../audit/records.ts';
 import { ServiceError } from '../errors.ts';
+import { leafLabel, leavesOf } from '../manifests/leaves.ts';
 import { didYouMean } from '../parsing.ts';
 import { firstSignal } from '../signals.ts';
-import { flatten, label } from './leaves.ts';
 import { visible } from '../visible.ts';
 import type { Terminal } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
@@ -185,12 +185,12 @@ function detailsOf({ action, kind, before, after, beforeCut, afterCut, rewritten
     const listed = (value: unknown, sign: string) => (Array.isArray(value) ? value.map((one) => `${sign} ${one}`) : []);
     return [...listed(after, '+'), ...listed(before, '-'), ...cut];
   }
-  const [old, fresh] = [flatten(before), flatten(after)];
+  const [old, fresh] = [leavesOf(before), leavesOf(after)];
   if (action !== 'update')
-    return [...(action === 'delete' ? old : fresh)].map(([path, text]) => label(path) + text).concat(cut);
+    return [...(action === 'delete' ? old : fresh)].map(([path, text]) => leafLabel(path) + text).concat(cut);
   const paths = [...new Set([...old.keys(), ...fresh.keys()])].filter((path) => old.get(path) !== fresh.get(path));
   return [
-    ...paths.map((path) => `${label(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`),
+    ...paths.map((path) => `${leafLabel(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`),
     ...rewritten.filter((path) => !paths.includes(path)).map((path) => `${path}: written anew`),
     ...cut,
   ];

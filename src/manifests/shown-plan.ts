@@ -2,6 +2,7 @@ import { integrationRecord } from '../integrations/integration.ts';
 import { MASK, maskSecrets } from '../integrations/secrets/masks.ts';
 import type { Plan } from './apply.ts';
 import type { Change } from './changes.ts';
+import { type Leaves, leavesOf } from './leaves.ts';
 
 /** A change as it may be shown: its secrets masked. */
 export interface ShownChange extends Change {
@@ -37,16 +38,4 @@ function shown(change: Change, leftBehind: boolean): ShownChange {
     (path) => old.get(path) === fresh.get(path) && oldValues.get(path) !== freshValues.get(path),
   );
   return { ...change, ...masked, hidden, leftBehind };
-}
-
-export type Leaves = ReadonlyMap<string, string>;
-
-/** Leaves by path: `configuration.region` → `"us-east-1"`. */
-export function leavesOf(value: unknown, path = '', leaves = new Map<string, string>()): Leaves {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    for (const [key, part] of Object.entries(value)) leavesOf(part, path === '' ? key : `${path}.${key}`, leaves);
-  } else if (value !== null && value !== undefined) {
-    leaves.set(path, Array.isArray(value) || path !== '' ? JSON.stringify(value) : String(value));
-  }
-  return leaves;
 }

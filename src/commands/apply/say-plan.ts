@@ -1,4 +1,5 @@
-import { leavesOf, type ShownChange, type ShownPlan } from '../../manifests/shown-plan.ts';
+import { leafLabel, leavesOf } from '../../manifests/leaves.ts';
+import type { ShownChange, ShownPlan } from '../../manifests/shown-plan.ts';
 import { visible } from '../../visible.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -25,12 +26,8 @@ export function sayKept({ kept }: ShownPlan, terminal: Terminal): void {
 function differences({ action, before, after, hidden }: ShownChange): string[] {
   const [old, fresh] = [leavesOf(before), leavesOf(after)];
   if (action === 'delete') return [];
-  if (action === 'create') return [...fresh].map(([path, value]) => `${label(path)}${value}`);
+  if (action === 'create') return [...fresh].map(([path, value]) => `${leafLabel(path)}${value}`);
   return [...new Set([...old.keys(), ...fresh.keys()])]
     .filter((path) => old.get(path) !== fresh.get(path) || hidden.includes(path))
-    .map((path) => `${label(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`);
-}
-
-function label(path: string): string {
-  return path === '' ? '' : `${path}: `;
+    .map((path) => `${leafLabel(path)}${old.get(path) ?? '(absent)'} → ${fresh.get(path) ?? '(absent)'}`);
 }

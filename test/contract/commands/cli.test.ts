@@ -5,33 +5,19 @@ import { INTEGRATION, install, runOnTerminal } from './installation.ts';
 const ESCAPE = String.fromCharCode(27);
 
 describe('--help', () => {
-  it.each(['worker', 'apply', 'can', 'check', 'bootstrap', 'audit'])(
-    'of %s shows two examples that call it',
-    async (command) => {
-      const { code, stdout, stderr } = await runCli([command, '--help']);
-      expect([code, stderr]).toEqual([0, '']);
-      const [, examples = ''] = stdout.split('Examples:\n');
-      const calls = examples.split('\n').filter((line) => line.includes(`bedrock-cohere ${command}`));
-      expect(calls.length).toBeGreaterThanOrEqual(2);
-    },
-  );
+  it.each([[[]], [['apply']]])('of %j goes to stdout: exit code 0', async (words) => {
+    const { code, stdout, stderr } = await runCli([...words, '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`Usage: bedrock-cohere${words.map((word) => ` ${word}`).join('')}`);
+  });
+});
 
-  it('of the program names every command and the environment', async () => {
-    const { code, stdout } = await runCli(['--help']);
-    expect(code).toBe(0);
-    for (const word of [
-      'worker',
-      'apply',
-      'can',
-      'check',
-      'bootstrap',
-      'audit',
-      'REDIS_URL',
-      'REDIS_PREFIX',
-      'CONDUCTOR_SERVER_URL',
-    ]) {
-      expect(stdout).toContain(word);
-    }
+describe('completion', () => {
+  it('is printed for a shell that there is: exit code 0; for another it is wrong usage', async () => {
+    const { code, stdout } = await runCli(['completion', 'bash']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('complete -F _bedrock_cohere bedrock-cohere\n')]);
+    const other = await runCli(['completion', 'csh']);
+    expect([other.code, other.stdout]).toEqual([2, '']);
   });
 });
 

@@ -246,7 +246,7 @@ describe('what export writes', () => {
             names: to,
             wanted,
             keyring: parseKeyring(undefined),
-          trail: commandTrail(to, 3_600_000, 'apply'),
+            trail: commandTrail(to, 3_600_000, 'apply'),
             prune: false,
             agree: () => true,
           });
