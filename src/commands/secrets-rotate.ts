@@ -4,8 +4,9 @@ import { ServiceError } from '../errors.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { Trail } from '../redis/trail.ts';
 import type { Keyring } from '../secrets/keyring.ts';
+import { visible } from '../visible.ts';
 import { type RotatedSecret, type Rotation, rotateSecrets } from './secrets/rotation.ts';
-import { type Terminal, visible } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
 export interface RotateCommand {
