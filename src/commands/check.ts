@@ -1,5 +1,8 @@
 import { loadSnapshot } from '../catalog/load.ts';
+import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Config } from '../config.ts';
+import { lifeInWords } from '../integrations/cohere/models.ts';
+import { splitQualified } from '../integrations/names.ts';
 import { createLog } from '../telemetry/log.ts';
 import { visible } from '../visible.ts';
 import type { Finding } from './check/finding.ts';
@@ -38,6 +41,7 @@ export async function check({
           checkCredentials({ snapshot, names, secrets, log }),
         ]);
     session.close();
+    sayLives(snapshot, terminal);
     return reportFindings(
       [
         ...checkMode(config),
@@ -55,6 +59,16 @@ function checkMode({ access: { mode } }: Config): Finding[] {
   if (mode === 'enforce') return [];
   const message = `is ${mode}: tasks run whatever the grants say`;
   return [{ severity: 'warning', key: 'environment', field: 'RBAC_MODE', message }];
+}
+
+/** The state at Bedrock of every model that the table knows; what has ended or will end is a finding, too. */
+function sayLives(snapshot: Snapshot, terminal: Terminal): void {
+  for (const [field, { lookup }] of snapshot.parts.tables.models) {
+    if (lookup.kind !== 'found') continue;
+    const id = lookup.record.configuration.modelId ?? splitQualified(field)?.model ?? field;
+    const state = lifeInWords(id, new Date());
+    if (state !== undefined) terminal.say(terminal.faint(visible(`model    ${field}: ${state}`)));
+  }
 }
 
 /** Says what was found. 0: clean, 1: findings, 3: something did not answer. */

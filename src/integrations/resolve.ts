@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Codec, Family } from './codec.ts';
 import { codecFor } from './codecs.ts';
-import { familyOf, findModel, lifeOf } from './cohere/models.ts';
+import { familyOf, findModel, lifeOf, lifeWarning } from './cohere/models.ts';
 import type { IntegrationConfiguration } from './integration.ts';
 import { type LaneLimits, NO_LIMITS } from './lanes/lane-use.ts';
 import type { Model } from './model.ts';
@@ -62,14 +62,11 @@ function tighter(one: number | undefined, other: number | undefined): number | u
 export function withLife(error: unknown, { modelId }: ResolvedModel, now: Date): unknown {
   if (!(error instanceof ServiceError) || error.code !== 'MODEL_NOT_FOUND') return error;
   const life = lifeOf(modelId, now);
-  if (life.state !== 'ended') return error;
-  const alternative = life.alternative === undefined ? '' : `; a living alternative is ${life.alternative}`;
-  return new ServiceError(
-    'MODEL_NOT_FOUND',
-    `${error.message}. ${findModel(modelId)?.id ?? 'It'} reached its end of life on ${life.endedOn}${alternative}`,
-    {
-      field: 'model',
-      cause: error.cause,
-    },
-  );
+  const warning = lifeWarning(life);
+  if (life.state !== 'ended' || warning === undefined) return error;
+  const id = findModel(modelId)?.id ?? modelId;
+  return new ServiceError('MODEL_NOT_FOUND', `${error.message}. ${warning.replace('the model', id)}`, {
+    field: 'model',
+    cause: error.cause,
+  });
 }

@@ -1,8 +1,12 @@
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
+import { lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
+import { modelRecord } from '../../integrations/model.ts';
 import type { Edit } from '../../redis/edits.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { type Caller, callerOf, demandAccess, refuse } from '../access/caller.ts';
@@ -27,7 +31,7 @@ const on = (params: Params) => modelAsked(params['name'] ?? '', params['model'] 
 
 /** Models of integrations: what Orkes calls an integration's APIs. */
 export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
-  const { catalog, names, writer } = parts;
+  const { catalog, names, writer, log } = parts;
 
   return async (app) => {
     app.get('/integrations/provider/:name/integration', {
@@ -74,7 +78,9 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'Add a model to an integration, or replace its configuration',
-        description: 'A new model, and another `modelId`, need UPDATE on the integration.',
+        description:
+          'A new model, and another `modelId`, need UPDATE on the integration. The header `Warning` of the answer says where ' +
+          "the model's life at Bedrock has ended or will end; it is written all the same.",
         params: path,
         body: modelUpdate,
         response: answers({ 200: nothing }),
@@ -91,6 +97,7 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
           return { edits, result: textIn(edits, names.hash('models'), `${name}:${model}`) };
         });
         tellVersion(reply, version);
+        warnOfItsEnd({ name, model, version }, reply, log);
       },
     });
 
@@ -168,6 +175,19 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       },
     });
   };
+}
+
+/** Orkes' clients read nothing but the status of this answer, so that the warning goes into a header (RFC 7234, 5.5: code 299) and the log. */
+function warnOfItsEnd(
+  { name, model, version }: { readonly name: string; readonly model: string; readonly version: string },
+  reply: FastifyReply,
+  log: Logger,
+): void {
+  const { modelId } = modelRecord.parse(JSON.parse(version)).configuration;
+  const warning = lifeWarning(lifeOf(modelId ?? model, new Date()));
+  if (warning === undefined) return;
+  void reply.header('warning', `299 bedrock-cohere "${warning}"`);
+  log.warn({ model: `${name}:${model}`, warning }, 'A model was written whose life at Bedrock has ended or will end');
 }
 
 function writeModel(

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Snapshot } from '../../catalog/snapshot.ts';
+import { FAMILIES } from '../../integrations/codec.ts';
+import { familyOf, LIFE_STATES, lifeOf } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import type { Model } from '../../integrations/model.ts';
 import { maskConfiguration } from '../../integrations/secrets/masks.ts';
@@ -20,6 +22,17 @@ export const wireModel = z.object({
   configuration,
   ...wireLimit,
   tags: z.array(wireTag),
+  family: z.enum(FAMILIES).describe('Ours: how the model is called.'),
+  life: z
+    .object({
+      state: z.enum(LIFE_STATES),
+      endsOn: z.string().optional(),
+      endedOn: z.string().optional(),
+      alternative: z.string().optional(),
+    })
+    .describe(
+      "Ours: the model's life at Bedrock, from its dates; `unknown` for what is not Cohere's or hides behind an ARN.",
+    ),
   ...wireAudit,
 });
 export type WireModel = z.infer<typeof wireModel>;
@@ -65,6 +78,8 @@ export const modelUpdate = z.strictObject({
   integrationName: ignored,
   api: ignored,
   tags: z.array(tag).nullish().describe('Needs the right to grant on it, where it differs from what is there.'),
+  family: ignored,
+  life: ignored,
   ...ignoredAudit,
 });
 export type ModelUpdate = z.infer<typeof modelUpdate>;
@@ -75,6 +90,7 @@ export function modelOnWire(
   record: Model,
   stored: Readonly<Record<string, unknown>>,
 ): WireModel {
+  const { modelId, family } = record.configuration;
   return {
     integrationName: integration,
     api: model,
@@ -83,6 +99,8 @@ export function modelOnWire(
     configuration: (stored['configuration'] as Record<string, unknown> | null | undefined) ?? {},
     ...limitOf(record),
     tags: record.tags.map(plainTag),
+    family: familyOf({ name: model, modelId, family }),
+    life: lifeOf(modelId ?? model, new Date()),
     ...auditOf(record),
   };
 }

@@ -2,6 +2,7 @@ import { leafLabel, leavesOf } from '../../manifests/leaves.ts';
 import type { ShownChange, ShownPlan } from '../../manifests/shown-plan.ts';
 import { visible } from '../../visible.ts';
 import type { Terminal } from '../terminal.ts';
+import { sayLife } from './say-life.ts';
 
 export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
   for (const change of plan.changes) {
@@ -12,6 +13,7 @@ export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
     else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
     else terminal.say(terminal.changed(`~ ${title}`));
     for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));
+    if (kind === 'models') sayLife(change, terminal);
   }
   sayKept(plan, terminal);
 }

@@ -6,7 +6,7 @@ import {
   recordOfTarget,
 } from '../../catalog/references.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
-import { familyOf, lifeOf } from '../../integrations/cohere/models.ts';
+import { familyOf, lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { sealedFaults } from '../../integrations/secrets/sealed.ts';
@@ -103,16 +103,8 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
       };
     }
     const { modelId, family } = lookup.record.configuration;
-    const life = lifeOf(modelId ?? parts.model, now);
-    if (life.state === 'ended') {
-      const instead = life.alternative === undefined ? '' : `; a living alternative is ${life.alternative}`;
-      yield {
-        severity: 'warning',
-        key,
-        field,
-        message: `the model reached its end of life on ${life.endedOn}${instead}`,
-      };
-    }
+    const ending = lifeWarning(lifeOf(modelId ?? parts.model, now));
+    if (ending !== undefined) yield { severity: 'warning', key, field, message: ending };
     if (familyOf({ name: parts.model, modelId, family }) === 'rerank') {
       yield { severity: 'warning', key, field, message: 'no task type of this version reranks' };
     }

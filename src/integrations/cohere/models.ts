@@ -10,6 +10,9 @@ export interface CohereModel {
   readonly family: Family;
   /** Tokens in, as AWS rounds them. */
   readonly context: string;
+  /** What goes in and what comes out, with the limits that AWS documents. Parameters and their ranges: `parameters.ts`, by family. */
+  readonly input: string;
+  readonly output: string;
   /** The day (UTC, `YYYY-MM-DD`) from which Bedrock answers 404 "reached the end of its life". Absent: none announced. */
   readonly endOfLife?: string;
   /** A living model to use in its place. */
@@ -19,10 +22,14 @@ export interface CohereModel {
   /** Cross-Region inference profiles, for the other regions. */
   readonly profiles: readonly string[];
   readonly source: string;
+  /** The day (UTC, `YYYY-MM-DD`) on which the row was last compared with AWS's pages: `npm run check:models` says when it is time again. */
+  readonly checkedOn: string;
 }
 
 const GUIDE = 'https://docs.aws.amazon.com/bedrock/latest/userguide';
-const LIFE_CYCLE = `${GUIDE}/model-lifecycle-legacy.html`;
+
+/** Where AWS announces ends: the first for models launched before 2026-09-07, the second for later ones. */
+export const LIFE_CYCLE_PAGES = [`${GUIDE}/model-lifecycle-legacy.html`, `${GUIDE}/model-lifecycle.html`] as const;
 
 /**
  * No Cohere text model lives on demand, so the alternative is a chat model through Converse: Amazon Nova 2 Lite, whose
@@ -45,51 +52,67 @@ const EMBED_V3_REGIONS = [
   'sa-east-1',
 ];
 
-/** As of 2026-11-23. */
+const CHECKED_ON = '2026-11-23';
+
 export const COHERE_MODELS: readonly CohereModel[] = [
   ...['cohere.command-text-v14', 'cohere.command-light-text-v14'].map((id) => ({
     id,
     family: 'command' as const,
     context: '4K',
+    input: 'text; prompt and answer share the context',
+    output: 'text, 4096 tokens; up to 5 completions',
     endOfLife: '2025-08-12',
     alternative: TEXT_ALTERNATIVE,
     regions: [],
     profiles: [],
-    source: LIFE_CYCLE,
+    source: LIFE_CYCLE_PAGES[0],
+    checkedOn: CHECKED_ON,
   })),
   ...['cohere.command-r-v1:0', 'cohere.command-r-plus-v1:0'].map((id) => ({
     id,
     family: 'command-r' as const,
     context: '128K',
+    input: 'text, conversations, tools, documents to cite',
+    output: 'text, 4000 tokens; calls of tools; citations',
     endOfLife: '2026-08-19',
     alternative: TEXT_ALTERNATIVE,
     regions: ['us-east-1', 'us-west-2'],
     profiles: [],
     source: `${GUIDE}/model-card-cohere-command-r-plus.html`,
+    checkedOn: CHECKED_ON,
   })),
   ...['cohere.embed-english-v3', 'cohere.embed-multilingual-v3'].map((id) => ({
     id,
     family: 'embed-v3' as const,
     context: '512',
+    input: '96 texts of 2048 characters, or 1 image (jpeg, png) of 5 MB',
+    output: 'vectors of 1024 numbers',
     regions: EMBED_V3_REGIONS,
     profiles: [],
     source: `${GUIDE}/model-card-cohere-embed-english.html`,
+    checkedOn: CHECKED_ON,
   })),
   {
     id: 'cohere.embed-v4:0',
     family: 'embed-v4',
     context: '128K',
+    input: '96 texts, images (jpeg, png, webp, gif) or mixed inputs',
+    output: 'vectors of 256, 512, 1024 or 1536 numbers',
     regions: ['us-east-1', 'eu-west-1', 'ap-northeast-1'],
     profiles: ['us.cohere.embed-v4:0', 'eu.cohere.embed-v4:0', 'global.cohere.embed-v4:0'],
     source: `${GUIDE}/model-card-cohere-embed-v4.html`,
+    checkedOn: CHECKED_ON,
   },
   {
     id: 'cohere.rerank-v3-5:0',
     family: 'rerank',
     context: '4K',
+    input: 'a query and documents',
+    output: 'a relevance from 0 to 1 for each document',
     regions: ['us-east-1', 'us-west-2', 'ca-central-1', 'eu-central-1', 'ap-northeast-1'],
     profiles: [],
     source: `${GUIDE}/model-parameters-cohere.html`,
+    checkedOn: CHECKED_ON,
   },
 ];
 
@@ -114,22 +137,53 @@ export function findModel(modelId: string): CohereModel | undefined {
   return COHERE_MODELS.find((model) => id === model.id || id?.startsWith(`${model.id}:`));
 }
 
+/** `legacy`: the end is announced. `unknown`: not a model of the table, or an ARN that hides it. */
+export const LIFE_STATES = ['active', 'legacy', 'ended', 'unknown'] as const;
+
 export interface Life {
-  /** `unknown`: not a model of the table, or an ARN that hides it. */
-  readonly state: 'active' | 'ended' | 'unknown';
+  readonly state: (typeof LIFE_STATES)[number];
+  /** `YYYY-MM-DD`, where it will end. */
+  readonly endsOn?: string;
   /** `YYYY-MM-DD`, where it has ended. */
   readonly endedOn?: string;
-  /** A living model's id, where it has ended. */
+  /** A living model's id, where it will end or has ended. */
   readonly alternative?: string;
 }
 
-/** A model's life at a moment; its last day is the one before its end-of-life date, in UTC. */
+/**
+ * A model's life at a moment, from the dates of the table: its last day is the one before its end-of-life date, in UTC. An
+ * alternative that has itself ended by then is not named.
+ */
 export function lifeOf(modelId: string, now: Date): Life {
   const model = findModel(modelId);
   if (model === undefined) return { state: 'unknown' };
   const { endOfLife, alternative } = model;
-  if (endOfLife === undefined || now.toISOString().slice(0, 10) < endOfLife) return { state: 'active' };
-  return { state: 'ended', endedOn: endOfLife, ...(alternative === undefined ? {} : { alternative }) };
+  if (endOfLife === undefined) return { state: 'active' };
+  const livingOne = alternative === undefined || hasEnded(alternative, now) ? {} : { alternative };
+  return hasEnded(modelId, now)
+    ? { state: 'ended', endedOn: endOfLife, ...livingOne }
+    : { state: 'legacy', endsOn: endOfLife, ...livingOne };
+}
+
+function hasEnded(modelId: string, now: Date): boolean {
+  const endOfLife = findModel(modelId)?.endOfLife;
+  return endOfLife !== undefined && now.toISOString().slice(0, 10) >= endOfLife;
+}
+
+/** What people are to know of a model's life: a sentence without its end, or undefined where there is nothing to say. */
+export function lifeWarning({ endsOn, endedOn, alternative }: Life): string | undefined {
+  if (endsOn === undefined && endedOn === undefined) return undefined;
+  const when = endedOn === undefined ? `reaches its end of life on ${endsOn}` : `reached its end of life on ${endedOn}`;
+  return `the model ${when}${alternative === undefined ? '' : `; a living alternative is ${alternative}`}`;
+}
+
+/** A model's state and its date, for listings; undefined where the table does not have it. */
+export function lifeInWords(modelId: string, now: Date): string | undefined {
+  const { endsOn, endedOn } = lifeOf(modelId, now);
+  if (endedOn !== undefined) return `ended on ${endedOn}`;
+  if (endsOn !== undefined) return `legacy, ends on ${endsOn}`;
+  const checkedOn = findModel(modelId)?.checkedOn;
+  return checkedOn === undefined ? undefined : `active, as of ${checkedOn}`;
 }
 
 /**

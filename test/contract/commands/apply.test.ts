@@ -61,6 +61,27 @@ describe("the contract's example", () => {
   });
 });
 
+describe('a model in a manifest', () => {
+  it('is shown with its state at Bedrock, warned of where its life has ended, and written all the same', async () => {
+    await using here = await install();
+    const { code, stdout, stderr } = await here.apply(`
+integrations: { p: { type: aws_bedrock_cohere, configuration: { connectionType: CONDUCTOR_ROLE, region: us-east-1 } } }
+models:
+  "p:cohere.embed-v4:0": {}
+  "p:cohere.command-r-v1:0": {}
+  "p:hosted": { configuration: { modelId: "arn:aws:bedrock:us-east-1:111122223333:imported-model/r", family: command-r } }
+`);
+    expect(code).toBe(0);
+    expect(stdout).toContain('(at Bedrock: active, as of 2026-11-23)');
+    expect(stdout).toContain('(at Bedrock: ended on 2026-08-19)');
+    expect(stdout.match(/at Bedrock/g)).toHaveLength(2);
+    expect(stderr).toBe(
+      'models p:cohere.command-r-v1:0: the model reached its end of life on 2026-08-19; a living alternative is global.amazon.nova-2-lite-v1:0\n',
+    );
+    expect(await here.contents()).toHaveProperty(['models', 'p:cohere.command-r-v1:0']);
+  });
+});
+
 describe('--output json', () => {
   it('is one JSON value, alone on stdout, that says every change with what was and what will be', async () => {
     await using here = await install();

@@ -63,6 +63,23 @@ describe('a catalog in order', () => {
     const { code, stdout } = await here.run(['check', '--offline']);
     expect([code, stdout]).toEqual([0, 'Nothing found.\n']);
   });
+
+  it('says the state and date of each model of Cohere, whether there is something to find or not', async () => {
+    await using here = await install();
+    await here.put('integrations', 'p', INTEGRATION);
+    await here.put('models', 'p:cohere.embed-v4:0', {});
+    await here.put('models', 'p:amazon.nova-lite-v1:0', {});
+    const clean = await here.run(['check', '--offline']);
+    expect([clean.code, clean.stdout]).toEqual([
+      0,
+      'model    p:cohere.embed-v4:0: active, as of 2026-11-23\nNothing found.\n',
+    ]);
+    await here.put('models', 'p:old', { configuration: { modelId: 'cohere.command-r-v1:0' } });
+    const { code, stdout } = await here.run(['check', '--offline']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('model    p:old: ended on 2026-08-19\n');
+    expect((await here.run(['check', '--offline', '--output', 'json'])).stdout).toMatch(/^\{"findings":.*\}\n$/);
+  });
 });
 
 describe('a finding in the records is exit code 1:', () => {

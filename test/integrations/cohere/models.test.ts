@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { COHERE_MODELS, familyOf, findModel, lifeOf } from '../../../src/integrations/cohere/models.ts';
+import {
+  COHERE_MODELS,
+  familyOf,
+  findModel,
+  lifeInWords,
+  lifeOf,
+  lifeWarning,
+} from '../../../src/integrations/cohere/models.ts';
 
 const NOW = new Date('2026-11-23T12:00:00Z');
 
@@ -43,10 +50,11 @@ describe('the table of models', () => {
     for (const { id, family } of COHERE_MODELS) expect([id, familyOf({ name: id })]).toEqual([id, family]);
   });
 
-  it('gives a source and a date of the right form', () => {
-    for (const { source, endOfLife = '2000-01-01' } of COHERE_MODELS) {
+  it('gives a source, what goes in and out, and dates of the right form', () => {
+    for (const { source, input, output, checkedOn, endOfLife = '2000-01-01' } of COHERE_MODELS) {
       expect(source).toMatch(/^https:\/\/docs\.aws\.amazon\.com\//);
-      expect(new Date(endOfLife).toISOString().slice(0, 10)).toBe(endOfLife);
+      expect([input, output]).not.toContain('');
+      for (const date of [endOfLife, checkedOn]) expect(new Date(date).toISOString().slice(0, 10)).toBe(date);
     }
   });
 
@@ -76,7 +84,12 @@ describe('the life of a model', () => {
   });
 
   it('ends at the start of its last date in UTC', () => {
-    expect(lifeOf('cohere.command-r-v1:0', new Date('2026-08-18T23:59:59.999Z'))).toStrictEqual({ state: 'active' });
+    const alternative = 'global.amazon.nova-2-lite-v1:0';
+    expect(lifeOf('cohere.command-r-v1:0', new Date('2026-08-18T23:59:59.999Z'))).toStrictEqual({
+      state: 'legacy',
+      endsOn: '2026-08-19',
+      alternative,
+    });
     expect(lifeOf('cohere.command-r-v1:0', new Date('2026-08-19T00:00:00Z')).state).toBe('ended');
   });
 
@@ -95,6 +108,29 @@ describe('the life of a model', () => {
       expect(lifeOf(id, NOW)).toStrictEqual({ state: 'unknown' });
     },
   );
+});
+
+describe('the life of a model in words', () => {
+  it.each([
+    ['cohere.command-r-v1:0', '2026-11-23', 'ended on 2026-08-19'],
+    ['cohere.command-r-v1:0', '2026-08-18', 'legacy, ends on 2026-08-19'],
+    ['us.cohere.embed-v4:0', '2026-11-23', 'active, as of 2026-11-23'],
+    ['amazon.nova-lite-v1:0', '2026-11-23', undefined],
+  ])('of %s on %s is: %s', (id, day, words) => {
+    expect(lifeInWords(id, new Date(day))).toBe(words);
+  });
+
+  it('warns of an end, past or to come, and of nothing else', () => {
+    const instead = '; a living alternative is global.amazon.nova-2-lite-v1:0';
+    const warning = (id: string, day: string) => lifeWarning(lifeOf(id, new Date(day)));
+    expect(warning('cohere.command-r-v1:0', '2026-11-23')).toBe(
+      `the model reached its end of life on 2026-08-19${instead}`,
+    );
+    expect(warning('cohere.command-r-v1:0', '2026-05-01')).toBe(
+      `the model reaches its end of life on 2026-08-19${instead}`,
+    );
+    expect(warning('cohere.embed-v4:0', '2026-11-23')).toBeUndefined();
+  });
 });
 
 describe('the family of a model', () => {
