@@ -74,6 +74,8 @@ export interface ServiceErrorOptions {
   readonly field?: string | undefined;
   /** When it is worth trying again, in whole seconds, where that is known. */
   readonly retryAfterSeconds?: number | undefined;
+  /** For the task's log in Conductor alone, never for the worker's: what a model wrote, for example. */
+  readonly notes?: readonly string[] | undefined;
   readonly cause?: unknown;
 }
 
@@ -84,6 +86,8 @@ export class ServiceError extends Error {
   readonly retryable: boolean;
   readonly field: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  // Private, so that no logger that writes an error's properties finds them.
+  readonly #notes: readonly string[];
 
   constructor(code: ErrorCode, message: string, options: ServiceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -91,6 +95,12 @@ export class ServiceError extends Error {
     this.retryable = ERROR_CODES[code].retryable;
     this.field = options.field;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.#notes = options.notes ?? [];
+  }
+
+  /** See `ServiceErrorOptions`. */
+  get notes(): readonly string[] {
+    return this.#notes;
   }
 }
 

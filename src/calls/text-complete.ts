@@ -1,8 +1,9 @@
-import { ServiceError } from '../errors.ts';
+import { failureOf, ServiceError } from '../errors.ts';
 import type { FinishReason } from '../integrations/codec.ts';
 import { templateOf, versionsOf } from '../prompts/prompt.ts';
 import { renderTemplate } from '../prompts/render.ts';
 import { promptTarget } from '../rbac/grants.ts';
+import { parseJsonText } from './json-text.ts';
 import { requireRecord } from './model-lookup.ts';
 import { type CallKind, estimateTokens } from './plan.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';
@@ -29,12 +30,8 @@ export const textComplete: CallKind = {
       estimatedTokens: estimateTokens(prompt) + (input.maxTokens ?? DEFAULT_MAX_TOKENS) * (input.maxResults ?? 1),
       finish(answer) {
         const { completions, tokens } = codec.decode(answer);
-        const results: unknown[] = [];
-        for (const { text } of completions) {
-          const json = input.jsonOutput === true ? parseJsonText(text) : undefined;
-          if (input.jsonOutput === true && json === undefined) return { error: notJson(name), tokens };
-          results.push(json === undefined ? text : json.value);
-        }
+        const results = asWanted(completions.map(({ text }) => text));
+        if (results instanceof ServiceError) return { error: results, tokens };
         return {
           output: {
             result: results[0],
@@ -45,6 +42,15 @@ export const textComplete: CallKind = {
         };
       },
     };
+
+    function asWanted(texts: readonly string[]): readonly unknown[] | ServiceError {
+      if (input.jsonOutput !== true) return texts;
+      try {
+        return texts.map((text) => parseJsonText(text, name));
+      } catch (error) {
+        return failureOf(error);
+      }
+    }
 
     /** A named prompt beats a literal one; a literal one is rendered only where variables are given. */
     function promptText(): string {
@@ -97,27 +103,3 @@ export const textComplete: CallKind = {
     }
   },
 };
-
-/** The JSON in a model's answer, which may stand in a fenced block. */
-function parseJsonText(text: string): { readonly value: unknown } | undefined {
-  for (const candidate of [text, fencedBlock(text)]) {
-    if (candidate === undefined) continue;
-    try {
-      return { value: JSON.parse(candidate) };
-    } catch {
-      // The next form may be the one.
-    }
-  }
-  return undefined;
-}
-
-function notJson(name: string): ServiceError {
-  const message = `jsonOutput: ${name} did not answer with JSON; ask for it in the prompt`;
-  return new ServiceError('OUTPUT_NOT_JSON', message, { field: 'jsonOutput' });
-}
-
-/** What stands in the first fenced block, without the language's name. */
-function fencedBlock(text: string): string | undefined {
-  const [, block] = text.split('```', 3);
-  return block?.replace(/^json/i, '');
-}

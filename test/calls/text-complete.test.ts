@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { COMMAND, errorOf, llmHandler, outputOf } from '../workers/support/llm.ts';
+import { COMMAND, COMMAND_R, errorOf, llmHandler, outputOf } from '../workers/support/llm.ts';
 
 /** The text that Bedrock was sent for these inputs. */
 async function promptFor(input: Record<string, unknown>): Promise<unknown> {
@@ -59,9 +59,32 @@ describe('the output of a text task', () => {
     ['Here you are:\n```\n{"a":1}\n```\nAnything else?'],
     ['```JSON {"a":1}```'],
     ['  {"a":1}\n'],
+    ['```json\n{"a":1}'],
   ])('is found in %j', async (text) => {
     const { run } = await llmHandler('text', answered(text));
     expect(outputOf(await run({ prompt: 'x', jsonOutput: true })).result).toEqual({ a: 1 });
+  });
+
+  it('is found in a fenced block that holds a fence itself', async () => {
+    const { run } = await llmHandler('text', answered('```json\n{"code":"```ts```"}\n```'));
+    expect(outputOf(await run({ prompt: 'x', jsonOutput: true })).result).toEqual({ code: '```ts```' });
+  });
+
+  it('that is not JSON is kept in the task’s log, whole up to 32,000 characters, and its tokens are counted', async () => {
+    const { run, used, captured } = await llmHandler('text', {
+      answer: () => ({ body: { text: 'RAW no JSON' }, tokens: { prompt: 5, completion: 7 } }),
+    });
+    const outcome = await run({ prompt: 'x', jsonOutput: true });
+    expect(outcome).toMatchObject({ notes: [`prod:${COMMAND_R} answered: RAW no JSON`] });
+    expect(errorOf(outcome).message).not.toContain('RAW');
+    expect(JSON.stringify({ ...errorOf(outcome) })).not.toContain('RAW');
+    expect(JSON.stringify(captured.lines)).not.toContain('RAW');
+    expect(used).toMatchObject([{ tokens: { prompt: 5, completion: 7 } }]);
+
+    const { run: runLong } = await llmHandler('text', answered('y'.repeat(32_001)));
+    const { notes = [] } = (await runLong({ prompt: 'x', jsonOutput: true })) as { notes?: string[] };
+    expect(notes[0]).toContain('(the first 32000 of 32001 characters): yyy');
+    expect(notes[0]?.match(/y{32000}$/)).not.toBeNull();
   });
 
   it.each(['no JSON', '', '```json\n{"a":\n```', 'see {"a":1} there'])(
