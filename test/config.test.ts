@@ -23,6 +23,7 @@ describe('an empty environment', () => {
       tasks: {
         served: [
           { type: 'LLM_TEXT_COMPLETE', queue: 'LLM_TEXT_COMPLETE' },
+          { type: 'LLM_CHAT_COMPLETE', queue: 'LLM_CHAT_COMPLETE' },
           { type: 'LLM_GENERATE_EMBEDDINGS', queue: 'LLM_GENERATE_EMBEDDINGS' },
         ],
         domain: undefined,

@@ -1,6 +1,7 @@
 /** Command R and R+. Source: "Cohere Command R and Command R+ models" in Bedrock's inference parameters. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { validationError } from '../errors.ts';
 import { fraction, list, parseBody, text, whole } from '../malformed.ts';
 import { type Ending, type GeneratedText, generateText } from '../texts.ts';
 import { countTokens } from '../tokens.ts';
@@ -49,8 +50,12 @@ type Request = z.infer<typeof schema>;
 
 export function answerCommandR(body: unknown, { settings }: Pick<FamilyContext, 'settings'>): FamilyAnswer {
   const request = parseBody(schema, body);
+  if ((request.tool_results ?? []).length > 0 && (request.tools ?? []).length === 0) {
+    throw validationError('invalid request: cannot specify tool_results without specifying tools.');
+  }
   const reading = [request.preamble, ...(request.chat_history ?? []).map(({ message }) => message), request.message]
     .concat((request.documents ?? []).flatMap((document) => Object.values(document)))
+    .concat((request.tool_results ?? []).map(({ outputs }) => JSON.stringify(outputs)))
     .filter((part) => part !== undefined)
     .join('\n');
   const said = say(request);

@@ -7,21 +7,14 @@ import { generateText } from '../texts.ts';
 import { countTokens } from '../tokens.ts';
 import { COMMAND_MAX_TOKENS } from './command.ts';
 import { COMMAND_R_FIELDS, COMMAND_R_MAX_TOKENS } from './command-r.ts';
+import { type ContentBlock, contentBlock, systemBlock, toolConfig } from './converse-blocks.ts';
+import { checkTools, toolUseOf } from './converse-tools.ts';
 import type { FamilyAnswer, FamilyContext } from './family.ts';
 
 const opaque = z.record(z.string(), z.unknown());
-/** Content blocks other than texts are taken as they are and not looked into. */
-const OTHER_BLOCKS =
-  'image document video audio toolUse toolResult guardContent cachePoint reasoningContent citationsContent searchResult'.split(
-    ' ',
-  );
-const block = z.strictObject({
-  text: z.string().optional(),
-  ...Object.fromEntries(OTHER_BLOCKS.map((name) => [name, opaque.optional()])),
-});
 const schema = z.strictObject({
-  messages: z.array(z.strictObject({ role: z.enum(['user', 'assistant']), content: z.array(block) })).optional(),
-  system: z.array(block).optional(),
+  messages: z.array(z.strictObject({ role: z.enum(['user', 'assistant']), content: z.array(contentBlock) })).optional(),
+  system: z.array(systemBlock).optional(),
   inferenceConfig: z
     .strictObject({
       maxTokens: z.int().min(1).optional(),
@@ -30,7 +23,7 @@ const schema = z.strictObject({
       stopSequences: z.array(z.string().min(1)).max(2500).optional(),
     })
     .optional(),
-  toolConfig: opaque.optional(),
+  toolConfig: toolConfig.optional(),
   guardrailConfig: opaque.optional(),
   additionalModelRequestFields: opaque.optional(),
   additionalModelResponseFieldPaths: z.array(z.string()).max(10).optional(),
@@ -47,6 +40,7 @@ export function answerConverse(body: unknown, context: FamilyContext): FamilyAns
   const request = parseConverse(body);
   const messages = request.messages ?? [];
   checkConversation(messages);
+  checkTools(messages, request.toolConfig);
   checkModelFields(request, context);
   const config = request.inferenceConfig ?? {};
   const limit = context.maxTokens ?? OUTPUT_LIMITS[context.family] ?? 8192;
@@ -55,12 +49,25 @@ export function answerConverse(body: unknown, context: FamilyContext): FamilyAns
       `The maximum tokens you requested exceeds the model limit of ${limit}. Try again with a maximum tokens value that is lower than ${limit}.`,
     );
   }
+  const inputTokens = countTokens(textOf([...(request.system ?? []), ...messages.flatMap(({ content }) => content)]));
+  const call = toolUseOf(messages, request.toolConfig);
+  if (call !== undefined) {
+    const outputTokens = countTokens(JSON.stringify(call));
+    return {
+      body: {
+        output: { message: { role: 'assistant', content: [{ text: 'I need a tool for that.' }, call] } },
+        stopReason: 'tool_use',
+        usage: { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens },
+      },
+      inputTokens,
+      outputTokens,
+    };
+  }
   const said = generateText({
     prompt: textOf(messages.at(-1)?.content ?? []),
     maxTokens: config.maxTokens ?? limit,
     stopSequences: config.stopSequences,
   });
-  const inputTokens = countTokens(textOf([...(request.system ?? []), ...messages.flatMap(({ content }) => content)]));
   return {
     body: {
       output: { message: { role: 'assistant', content: [{ text: said.text }] } },
@@ -78,10 +85,19 @@ const OUTPUT_LIMITS: Partial<Record<FamilyName, number>> = {
   'command-r': COMMAND_R_MAX_TOKENS,
 };
 
+/** API_runtime_Message. */
+const MAXIMUM_IMAGES = 20;
+
 const STOP_REASONS = { end: 'end_turn', 'max tokens': 'max_tokens', 'stop sequence': 'stop_sequence' } as const;
 
-function textOf(blocks: readonly Record<string, unknown>[]): string {
-  return blocks.flatMap(({ text }) => (typeof text === 'string' ? [text] : [])).join('\n');
+/** What is there to read: texts, and what tools gave. */
+function textOf(blocks: readonly ContentBlock[]): string {
+  return blocks
+    .flatMap(({ text, toolResult }) => [
+      ...(text === undefined ? [] : [text]),
+      ...(toolResult?.content ?? []).map((content) => content.text ?? JSON.stringify(content.json ?? {})),
+    ])
+    .join('\n');
 }
 
 function parseConverse(body: unknown): Request {
@@ -101,6 +117,9 @@ function checkConversation(messages: NonNullable<Request['messages']>): void {
       'A conversation must start with a user message. Try again with a conversation that starts with a user message.',
     );
   }
+  if (messages.flatMap(({ content }) => content).filter(({ image }) => image !== undefined).length > MAXIMUM_IMAGES) {
+    throw validationError(`A conversation has at most ${MAXIMUM_IMAGES} images.`);
+  }
   messages.forEach(({ role, content }, index) => {
     if (role !== (index % 2 === 0 ? 'user' : 'assistant')) {
       throw validationError(
@@ -112,13 +131,16 @@ function checkConversation(messages: NonNullable<Request['messages']>): void {
         `The content field in the Message object at messages.${index} is empty. Add a ContentBlock object to the content field and try again.`,
       );
     }
+    if (role === 'assistant' && content.some(({ image }) => image !== undefined)) {
+      throw validationError('Assistant messages cannot contain images.');
+    }
     content.forEach((one, place) => {
       if (Object.keys(one).length !== 1) {
         throw validationError(
           `The ContentBlock object at messages.${index}.content.${place} must set exactly one key.`,
         );
       }
-      if (typeof one['text'] === 'string' && one['text'].trim() === '') {
+      if (one.text?.trim() === '') {
         throw validationError(
           `The text field in the ContentBlock object at messages.${index}.content.${place} is blank. Add text to the text field, and try again.`,
         );

@@ -48,6 +48,9 @@ export interface CallResult {
   readonly tokens: TokenCounts;
 }
 
+/** What a completion takes at most where neither task nor model says; a family's own maximum may be lower. */
+export const DEFAULT_MAX_TOKENS = 1_024;
+
 /** About four characters of text are a token (AWS: "Cohere … tokens"): good enough to admit by, corrected by the answer. */
 const CHARACTERS_PER_TOKEN = 4;
 

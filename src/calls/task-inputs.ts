@@ -19,27 +19,22 @@ export const number = z.union(
 );
 
 /** A name as a record can have it: it goes into reasons, logs and the stream of denials. */
-const plainName = z
+export const plainName = z
   .string()
   .min(1)
   .max(255)
   .regex(/^\P{Cc}*$/u, 'a name has no control characters');
 
 /** Inputs that every LLM task has. */
-const common = {
+export const common = {
   llmProvider: integrationName,
   model: modelName,
   /** Never here by then (`polled-task.ts`): named so that a slip of the hand is told what it meant. */
   accessToken: z.undefined().optional(),
 } as const;
 
-export const textCompleteInput = z.object({
-  ...common,
-  promptName: plainName.optional(),
-  promptVersion: number.pipe(z.number().int().min(1)).optional(),
-  promptVariables: z.record(z.string(), z.unknown()).optional(),
-  prompt: z.string().optional(),
-  allowRawPrompts: z.unknown().optional(),
+/** How to generate, in text and chat. */
+export const generation = {
   temperature: number.optional(),
   topP: number.optional(),
   topK: number.optional(),
@@ -54,6 +49,16 @@ export const textCompleteInput = z.object({
   jsonOutput: z
     .union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')], { error: 'true or false' })
     .optional(),
+} as const;
+
+export const textCompleteInput = z.object({
+  ...common,
+  promptName: plainName.optional(),
+  promptVersion: number.pipe(z.number().int().min(1)).optional(),
+  promptVariables: z.record(z.string(), z.unknown()).optional(),
+  prompt: z.string().optional(),
+  allowRawPrompts: z.unknown().optional(),
+  ...generation,
 });
 
 export const generateEmbeddingsInput = z.object({

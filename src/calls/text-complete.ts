@@ -1,15 +1,10 @@
 import { failureOf, ServiceError } from '../errors.ts';
 import type { FinishReason } from '../integrations/codec.ts';
-import { templateOf, versionsOf } from '../prompts/prompt.ts';
 import { renderTemplate } from '../prompts/render.ts';
-import { promptTarget } from '../rbac/grants.ts';
 import { parseJsonText } from './json-text.ts';
-import { requireRecord } from './model-lookup.ts';
-import { type CallKind, estimateTokens } from './plan.ts';
+import { renderNamedPrompt } from './named-prompt.ts';
+import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';
-
-/** What a completion takes at most where neither task nor model says; a family's own maximum may be lower. */
-const DEFAULT_MAX_TOKENS = 1_024;
 
 /** LLM_TEXT_COMPLETE: a named prompt with variables, or literal text, completed. Orkes: "LLM Text Complete" task. */
 export const textComplete: CallKind = {
@@ -54,7 +49,11 @@ export const textComplete: CallKind = {
 
     /** A named prompt beats a literal one; a literal one is rendered only where variables are given. */
     function promptText(): string {
-      if (input.promptName !== undefined) return namedPrompt(input.promptName);
+      if (input.promptName !== undefined) {
+        const { promptName, promptVersion: version, promptVariables: variables } = input;
+        const prompt = { name: promptName, field: 'promptName', version, variables } as const;
+        return renderNamedPrompt(prompt, name, { snapshot, permission });
+      }
       if (!model.record.configuration.rawPrompts) {
         throw new ServiceError('PROMPT_REQUIRED', `Input promptName: ${name} takes only named prompts`, {
           field: 'promptName',
@@ -70,36 +69,6 @@ export const textComplete: CallKind = {
         );
       }
       return input.promptVariables === undefined ? input.prompt : renderTemplate(input.prompt, input.promptVariables);
-    }
-
-    function namedPrompt(promptName: string): string {
-      const target = { kind: 'prompt', prompt: promptName } as const;
-      permission.require(snapshot, target);
-      const prompt = requireRecord(
-        snapshot.prompt(promptName),
-        { unknown: 'PROMPT_UNKNOWN', disabled: 'PROMPT_UNKNOWN' },
-        {
-          what: `the prompt "${promptName}"`,
-          field: 'promptName',
-        },
-        () => permission.hint(snapshot, target),
-      );
-      if (!prompt.integrations.includes(name)) {
-        throw new ServiceError(
-          'PROMPT_NOT_ASSOCIATED',
-          `Input promptName: ${promptTarget(promptName)} is not associated with ${name}; its record's integrations must name it`,
-          { field: 'promptName' },
-        );
-      }
-      const template = templateOf(prompt, input.promptVersion);
-      if (template === undefined) {
-        throw new ServiceError(
-          'PROMPT_UNKNOWN',
-          `Input promptVersion: the prompt "${promptName}" has no version ${input.promptVersion}; it has ${versionsOf(prompt).join(', ')}`,
-          { field: 'promptVersion' },
-        );
-      }
-      return renderTemplate(template, input.promptVariables ?? {});
     }
   },
 };

@@ -9,9 +9,8 @@ import type { ServiceError } from '../errors.ts';
 export const FAMILIES = ['command', 'command-r', 'embed-v3', 'embed-v4', 'rerank', 'converse'] as const;
 export type Family = (typeof FAMILIES)[number];
 
-/** One text to complete. What is absent was given neither by the task nor by the model's `defaults`. */
-export interface TextRequest {
-  readonly prompt: string;
+/** How to generate. What is absent was given neither by the task nor by the model's `defaults`. */
+export interface Generation {
   /** Tokens to generate at most. Absent: the smaller of 1024 and the family's maximum; always sent (an unset one reserves the model's whole quota). */
   readonly maxTokens?: number | undefined;
   readonly temperature?: number | undefined;
@@ -25,12 +24,81 @@ export interface TextRequest {
   readonly maxResults?: number | undefined;
 }
 
+/** One text to complete. */
+export interface TextRequest extends Generation {
+  readonly prompt: string;
+}
+
 /** One table of words for every family. */
 export type FinishReason = 'STOP' | 'MAX_TOKENS' | 'STOP_SEQUENCE' | 'TOOL_CALLS' | 'CONTENT_FILTER' | 'ERROR';
 
 export interface TextCompletion {
   /** At least one; more where `maxResults` asked for more. */
   readonly completions: readonly { readonly text: string; readonly finishReason: FinishReason }[];
+  readonly tokens: TokenCounts;
+}
+
+/** A tool that the model may ask for. */
+export interface ChatTool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** A JSON Schema of type object; absent: it takes nothing. */
+  readonly inputSchema?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** That a model asks for a tool. `id` is unique in one conversation; an answer of a family that has none has none. */
+export interface ToolCall {
+  readonly id?: string | undefined;
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolResult {
+  readonly call: ToolCall;
+  /** Any JSON; undefined: it gave nothing. */
+  readonly output: unknown;
+}
+
+export interface ChatImage {
+  readonly format: 'png' | 'jpeg' | 'gif' | 'webp';
+  readonly bytes: Uint8Array;
+}
+
+/** One part of a conversation. `field` is the input that it comes from, for messages: `messages.3`. */
+export type ChatTurn = { readonly field: string } & (
+  | { readonly role: 'user'; readonly text?: string | undefined; readonly images: readonly ChatImage[] }
+  | { readonly role: 'assistant'; readonly text: string }
+  /** All results of calls, in their order, follow their calls at once. */
+  | { readonly role: 'tool-calls'; readonly calls: readonly ToolCall[] }
+  | { readonly role: 'tool-results'; readonly results: readonly ToolResult[] }
+);
+
+/** A conversation to go on with. */
+export interface ChatRequest extends Generation {
+  /** Instructions, none empty. */
+  readonly system: readonly string[];
+  /** At least one. */
+  readonly turns: readonly ChatTurn[];
+  readonly tools: readonly ChatTool[];
+  /** To answer from and to cite; each a few named texts, such as `{title, snippet}`. */
+  readonly documents: readonly Readonly<Record<string, string>>[];
+}
+
+/** Which part of an answer (`start` to `end` of its characters) rests on which documents. */
+export interface Citation {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  /** `doc_0` is the first document of the request. */
+  readonly documentIds: readonly string[];
+}
+
+export interface ChatReply {
+  /** Empty where the model only asks for tools. */
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  readonly toolCalls: readonly ToolCall[];
+  readonly citations: readonly Citation[];
   readonly tokens: TokenCounts;
 }
 
@@ -55,12 +123,36 @@ export interface TokenCounts {
   readonly completion?: number | undefined;
 }
 
+/** A block of a message of Converse: exactly one member. Source: AWS, APIReference/API_runtime_ContentBlock.html. */
+export type ConverseBlock =
+  | { readonly text: string }
+  | { readonly image: { readonly format: ChatImage['format']; readonly source: { readonly bytes: Uint8Array } } }
+  | { readonly toolUse: { readonly toolUseId: string; readonly name: string; readonly input: unknown } }
+  | {
+      readonly toolResult: {
+        readonly toolUseId: string;
+        readonly content: readonly ({ readonly json: unknown } | { readonly text: string })[];
+      };
+    };
+
+export interface ConverseMessage {
+  readonly role: 'user' | 'assistant';
+  readonly content: readonly ConverseBlock[];
+}
+
 /** The fields of Bedrock's Converse request that we use (AWS: API_runtime_Converse), without the model's id. */
 export interface ConverseFields {
-  readonly messages: readonly {
-    readonly role: 'user' | 'assistant';
-    readonly content: readonly { readonly text: string }[];
-  }[];
+  readonly messages: readonly ConverseMessage[];
+  readonly system?: readonly { readonly text: string }[];
+  readonly toolConfig?: {
+    readonly tools: readonly {
+      readonly toolSpec: {
+        readonly name: string;
+        readonly description?: string;
+        readonly inputSchema: { readonly json: unknown };
+      };
+    }[];
+  };
   readonly inferenceConfig?: {
     readonly maxTokens?: number;
     readonly temperature?: number;
@@ -92,15 +184,22 @@ export interface TextCodec {
   decode(answer: BedrockAnswer): TextCompletion;
 }
 
+/** Throws as TextCodec does. What a family has no place for, such as documents or images, is refused by its name. */
+export interface ChatCodec {
+  encode(request: ChatRequest): BedrockCall;
+  decode(answer: BedrockAnswer): ChatReply;
+}
+
 export interface EmbeddingsCodec {
   encode(request: EmbeddingsRequest): BedrockCall;
   /** Throws ANSWER_INVALID when the answer does not hold exactly `expected` vectors. */
   decode(answer: BedrockAnswer, expected: number): Embeddings;
 }
 
-/** A family can do text, embeddings, or neither of them (rerank). */
+/** A family can do text, chat, embeddings, or none of them (rerank). */
 export interface Codec {
   readonly family: Family;
   readonly text?: TextCodec;
+  readonly chat?: ChatCodec;
   readonly embeddings?: EmbeddingsCodec;
 }

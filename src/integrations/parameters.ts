@@ -3,7 +3,7 @@
  * by this table, and the documentation of models can be generated from it, so that the two cannot drift apart.
  */
 import { ServiceError } from '../errors.ts';
-import type { EmbeddingsRequest, Family, TextRequest } from './codec.ts';
+import type { EmbeddingsRequest, Family, Generation, TextRequest } from './codec.ts';
 
 /** How messages call a family. */
 export const FAMILY_NAMES: Readonly<Record<Family, string>> = {
@@ -17,7 +17,7 @@ export const FAMILY_NAMES: Readonly<Record<Family, string>> = {
 
 export type TextFamily = 'command' | 'command-r' | 'converse';
 export type EmbeddingsFamily = 'embed-v3' | 'embed-v4';
-export type TextParameter = Exclude<keyof TextRequest, 'prompt'>;
+export type TextParameter = keyof Generation;
 export type EmbeddingsParameter = Exclude<keyof EmbeddingsRequest, 'texts'>;
 
 /** Both bounds are inclusive. `word` is the family's name for the parameter; without one the value is checked, not sent. */
@@ -59,7 +59,7 @@ export const TEXT_PARAMETERS: Readonly<Record<TextFamily, Readonly<Record<TextPa
     topK: { kind: 'number', word: 'k', minimum: 0, maximum: 500 },
     frequencyPenalty: { kind: 'number', word: 'frequency_penalty', minimum: 0, maximum: 1 },
     presencePenalty: { kind: 'number', word: 'presence_penalty', minimum: 0, maximum: 1 },
-    seed: { kind: 'whole', word: 'seed' },
+    seed: { kind: 'whole', word: 'seed', minimum: 0 },
     stopWords: { kind: 'texts', word: 'stop_sequences' },
     maxResults: { kind: 'whole', minimum: 1, maximum: 1 },
   },
@@ -109,7 +109,12 @@ export function textWords(family: TextFamily, request: TextRequest): Record<stri
   if (request.prompt === '') {
     throw inputInvalid('prompt', `The prompt is empty; ${FAMILY_NAMES[family]} needs at least one character.`);
   }
-  const given = { ...request, maxTokens: request.maxTokens ?? defaultMaxTokens(family) };
+  return generationWords(family, request);
+}
+
+/** How to generate in the family's words; `maxTokens` is always among them. Throws as `textWords` does. */
+export function generationWords(family: TextFamily, generation: Generation): Record<string, unknown> {
+  const given = { ...generation, maxTokens: generation.maxTokens ?? defaultMaxTokens(family) };
   return translate(FAMILY_NAMES[family], TEXT_PARAMETERS[family], given);
 }
 

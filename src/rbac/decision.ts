@@ -17,8 +17,13 @@ export type { AccessWorld } from './holders.ts';
 export type TaskTarget =
   | { readonly kind: 'integration'; readonly integration: string; readonly tags: readonly Tag[] }
   | { readonly kind: 'model'; readonly integration: string; readonly model: string; readonly tags: readonly Tag[] }
-  /** Its tags never allow to run it: see `decide`. A task may leave them out. */
-  | { readonly kind: 'prompt'; readonly prompt: string; readonly tags?: readonly Tag[] };
+  /** Its tags never allow to run it: see `decide`. A task may leave them out. `input`: which one names it; default `promptName`. */
+  | {
+      readonly kind: 'prompt';
+      readonly prompt: string;
+      readonly tags?: readonly Tag[];
+      readonly input?: 'promptName' | 'instructions';
+    };
 
 /** What somebody wants to use, see or change. */
 export type Target =

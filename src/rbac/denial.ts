@@ -17,14 +17,14 @@ export function targetName(target: Target): string {
 }
 
 /** The task's input that names a target. */
-export function inputNaming(target: TaskTarget): 'llmProvider' | 'model' | 'promptName' {
+export function inputNaming(target: TaskTarget): 'llmProvider' | 'model' | 'promptName' | 'instructions' {
   switch (target.kind) {
     case 'integration':
       return 'llmProvider';
     case 'model':
       return 'model';
     case 'prompt':
-      return 'promptName';
+      return target.input ?? 'promptName';
   }
 }
 

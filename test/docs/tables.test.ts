@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AUDIT_KINDS, changeRecord, denialRecord } from '../../src/audit/records.ts';
+import { chatCompleteInput } from '../../src/calls/chat-inputs.ts';
 import { generateEmbeddingsInput, textCompleteInput } from '../../src/calls/task-inputs.ts';
 import { RECORD_SCHEMAS } from '../../src/catalog/records.ts';
 import { parseConfig } from '../../src/config.ts';
@@ -176,6 +177,7 @@ describe('docs/tasks.md', () => {
 
   it.each([
     ['LLM_TEXT_COMPLETE', textCompleteInput.shape],
+    ['LLM_CHAT_COMPLETE', chatCompleteInput.shape],
     ['LLM_GENERATE_EMBEDDINGS', generateEmbeddingsInput.shape],
   ])('names every input of %s', (type, shape) => {
     const section = markdown.split(/^## /m).find((text) => text.startsWith(type)) ?? '';

@@ -160,7 +160,10 @@ describe('Conductor', () => {
   });
 
   it('gets definitions for the common names where they are missing, and none is overwritten', async () => {
-    const names = ['LLM_TEXT_COMPLETE', 'llm_text_complete', 'LLM_GENERATE_EMBEDDINGS', 'llm_generate_embeddings'];
+    const names = ['LLM_TEXT_COMPLETE', 'LLM_CHAT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS'].flatMap((name) => [
+      name,
+      name.toLowerCase(),
+    ]);
     await world.conductor.registerTaskDef({
       name: 'llm_text_complete',
       retryCount: 7,

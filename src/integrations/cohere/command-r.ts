@@ -3,6 +3,7 @@ import { givenCounts, readAnswer } from '../answers.ts';
 import type { Codec } from '../codec.ts';
 import { finishReasonOf } from '../finish-reasons.ts';
 import { textWords } from '../parameters.ts';
+import { commandRChat } from './command-r-chat.ts';
 
 const body = z.object({ text: z.string(), finish_reason: z.string().nullish() });
 
@@ -12,6 +13,7 @@ const body = z.object({ text: z.string(), finish_reason: z.string().nullish() })
  */
 export const commandR: Codec = {
   family: 'command-r',
+  chat: commandRChat,
   text: {
     encode(request) {
       return { operation: 'InvokeModel', body: { message: request.prompt, ...textWords('command-r', request) } };

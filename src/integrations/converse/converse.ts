@@ -3,6 +3,7 @@ import { givenCounts, readAnswer } from '../answers.ts';
 import type { Codec, ConverseFields } from '../codec.ts';
 import { finishReasonOf } from '../finish-reasons.ts';
 import { textWords } from '../parameters.ts';
+import { converseChat } from './converse-chat.ts';
 
 const body = z.object({
   output: z.object({
@@ -22,6 +23,7 @@ const body = z.object({
  */
 export const converse: Codec = {
   family: 'converse',
+  chat: converseChat,
   text: {
     encode(request) {
       return {

@@ -11,6 +11,8 @@ import type { ConductorSession } from './session.ts';
 const COMMON_NAMES = [
   'LLM_TEXT_COMPLETE',
   'llm_text_complete',
+  'LLM_CHAT_COMPLETE',
+  'llm_chat_complete',
   'LLM_GENERATE_EMBEDDINGS',
   'llm_generate_embeddings',
 ] as const;

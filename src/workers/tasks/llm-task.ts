@@ -108,7 +108,7 @@ export function createLlmTaskHandler(kind: CallKind, parts: LlmTaskParts): TaskH
   /** One that is refused before its turn has its place in line still. */
   function failed(error: ServiceError, { ticket }: TaskRun): Outcome {
     if (ticket !== undefined) lanes.forget(ticket);
-    return { kind: 'fail', error, notes: error.notes };
+    return { kind: 'fail', error, ...(error.notes.length === 0 ? {} : { notes: error.notes }) };
   }
 
   return async (taskRun) => {

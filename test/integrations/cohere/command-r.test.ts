@@ -75,10 +75,10 @@ describe('a request to Command R', () => {
     }
   });
 
-  it('takes any whole seed, and no other', () => {
+  it('takes any whole seed from 0, and no other', () => {
     expect(bodyOf({ seed: 0 })?.seed).toBe(0);
     expect(bodyOf({ seed: Number.MAX_SAFE_INTEGER })?.seed).toBe(Number.MAX_SAFE_INTEGER);
-    for (const seed of [0.5, Number.MAX_SAFE_INTEGER + 1, Number.NaN]) {
+    for (const seed of [-1, 0.5, Number.MAX_SAFE_INTEGER + 1, Number.NaN]) {
       expect(refusal(() => encode({ seed }))).toMatchObject({ code: 'INPUT_INVALID', field: 'seed' });
     }
   });

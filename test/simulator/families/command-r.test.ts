@@ -100,4 +100,9 @@ describe('Command R', () => {
   ])('refuses %s', (_, body, words) => {
     expect(() => answerCommandR(body, CONTEXT)).toThrow(`Malformed input request: ${words}`);
   });
+
+  test('refuses results of tools without the tools', () => {
+    const tool_results = [{ call: { name: 'x', parameters: {} }, outputs: [] }];
+    expect(() => answerCommandR({ ...MESSAGE, tool_results }, CONTEXT)).toThrow('without specifying tools');
+  });
 });

@@ -49,11 +49,7 @@ describe('Converse', () => {
       { messages: [USER], additionalModelRequestFields: { x: 1 } },
       { ...NOVA, modelName: 'arn:x' },
     ],
-    [
-      'the other documented members',
-      { messages: [USER], toolConfig: { tools: [] }, requestMetadata: { a: 'b' }, performanceConfig: {} },
-      NOVA,
-    ],
+    ['the other documented members', { messages: [USER], requestMetadata: { a: 'b' }, performanceConfig: {} }, NOVA],
   ])('takes %s', (_, body, context) => {
     expect(answerConverse(body, context).body).toHaveProperty('output');
   });
@@ -67,7 +63,7 @@ describe('Converse', () => {
     ['a blank text', { messages: [{ role: 'user', content: [{ text: ' ' }] }] }, NOVA, 'messages.0.content.0 is blank'],
     [
       'a block of two kinds',
-      { messages: [{ role: 'user', content: [{ text: 'x', image: {} }] }] },
+      { messages: [{ role: 'user', content: [{ text: 'x', document: {} }] }] },
       NOVA,
       'exactly one key',
     ],
@@ -103,5 +99,60 @@ describe('Converse', () => {
   ])('refuses %s', (_, body, context, words) => {
     expect(() => answerConverse(body, context)).toThrow(words);
     expect(() => answerConverse(body, context)).toThrow(expect.objectContaining({ name: 'ValidationException' }));
+  });
+});
+
+describe('tools through Converse', () => {
+  const toolSpec = {
+    name: 'weather',
+    inputSchema: { json: { type: 'object', properties: { place: { type: 'string' }, days: { type: 'integer' } } } },
+  };
+  const toolConfig = { tools: [{ toolSpec }] };
+  const use = (toolUseId = 'a') => ({ toolUse: { toolUseId, name: 'weather', input: {} } });
+  const result = (toolUseId = 'a') => ({ toolResult: { toolUseId, content: [{ json: {} }] } });
+  const talk = (...content: readonly unknown[][]) => ({
+    toolConfig,
+    messages: content.map((blocks, index) => ({ role: index % 2 === 0 ? 'user' : 'assistant', content: blocks })),
+  });
+  const text = [{ text: 'Weather?' }];
+
+  test('are called with a value of the right type for each parameter, and not once there is a result', () => {
+    expect(answerConverse(talk(text), NOVA).body).toMatchObject({
+      stopReason: 'tool_use',
+      output: {
+        message: {
+          content: [
+            { text: expect.any(String) },
+            { toolUse: { toolUseId: expect.stringMatching(/^[\w-]{1,64}$/), input: { place: 'simulated', days: 1 } } },
+          ],
+        },
+      },
+    });
+    expect(answerConverse(talk(text, [use()], [result()]), NOVA).body).toMatchObject({ stopReason: 'end_turn' });
+  });
+
+  test.each<[string, unknown, string]>([
+    ['calls without tools', { ...talk(text, [use()], [result()]), toolConfig: undefined }, 'toolConfig field must be'],
+    ['no tools at all', { ...talk(text), toolConfig: { tools: [] } }, "at 'toolConfig.tools'"],
+    ['a tool twice', { ...talk(text), toolConfig: { tools: [{ toolSpec }, { toolSpec }] } }, 'duplicate tool names'],
+    ['a call without its result', talk(text, [use()], text), 'Expected toolResult blocks at messages.2.content'],
+    ['a result without its call', talk(text, text, [result()]), 'exceeds the number of toolUse blocks'],
+    ['another result than that of the call', talk(text, [use()], [result('b')]), 'for the following Ids: a'],
+    ['the same id twice', talk(text, [use(), use()], [result()]), 'ids must be unique'],
+    ['an end with a call', talk(text, [use()]), 'must not end with a toolUse block'],
+    ['a call of the user', talk([use()]), 'User messages cannot contain tool uses'],
+    ['a result of the assistant', talk(text, [result()]), 'Assistant messages cannot contain tool results'],
+    [
+      'an id of other characters',
+      talk(text, [use('a.b')], [result('a.b')]),
+      "at 'messages.1.content.0.toolUse.toolUseId'",
+    ],
+    ['an image of the assistant', talk(text, [{ image: { format: 'png', source: { bytes: 'AA==' } } }]), 'images'],
+    ['an image without bytes', talk([{ image: { format: 'png', source: {} } }]), 'exactly one key'],
+    ['an image of another format', talk([{ image: { format: 'bmp', source: { bytes: 'AA==' } } }]), 'image.format'],
+    ['an empty instruction', { ...talk(text), system: [{ text: '' }] }, "at 'system.0.text'"],
+  ])('refuses %s', (_, body, words) => {
+    expect(() => answerConverse(body, NOVA)).toThrow(words);
+    expect(() => answerConverse(body, NOVA)).toThrow(expect.objectContaining({ name: 'ValidationException' }));
   });
 });

@@ -36,8 +36,10 @@ describe('task definitions', () => {
   it('are registered for the common names and the served queues, so that Conductor revives what a worker drops', async () => {
     await register();
     expect([...stub.definitions.keys()].sort()).toEqual([
+      'LLM_CHAT_COMPLETE',
       'LLM_GENERATE_EMBEDDINGS',
       'LLM_TEXT_COMPLETE',
+      'llm_chat_complete',
       'llm_generate_embeddings',
       'llm_text_complete',
       'my_llm',
@@ -58,7 +60,7 @@ describe('task definitions', () => {
     stub.definitions.set(theirs.name, theirs);
     await register();
     expect(stub.definitions.get(theirs.name)).toBe(theirs);
-    expect(stub.definitions.size).toBe(5);
+    expect(stub.definitions.size).toBe(7);
     const posts = stub.requests.length;
     await register();
     expect(stub.requests.length).toBe(posts + 1);
@@ -72,7 +74,7 @@ describe('task definitions', () => {
     };
     await register();
     expect(stub.definitions.get('my_llm')).toBe(theirs);
-    expect(stub.definitions.size).toBe(5);
+    expect(stub.definitions.size).toBe(7);
   });
 
   it('are registered with a login, too', async () => {

@@ -1,5 +1,6 @@
 /** A task handler over records given as objects, with Bedrock as a function: what was sent can be read. */
 
+import { chatComplete } from '../../../src/calls/chat-complete.ts';
 import { generateEmbeddings } from '../../../src/calls/generate-embeddings.ts';
 import { createLaneLimits } from '../../../src/calls/lane-limits.ts';
 import type { AccessMode } from '../../../src/calls/permission.ts';
@@ -136,7 +137,9 @@ export const TEXT_ANSWER: BedrockAnswer = {
   tokens: { prompt: 5, completion: 7 },
 };
 
-export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOptions = {}) {
+const KINDS = { text: textComplete, chat: chatComplete, embeddings: generateEmbeddings };
+
+export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptions = {}) {
   let current = await snapshotOf(options.world ?? WORLD);
   const [sent, denied, used] = [[] as Sent[], [] as Denial[], [] as Use[]];
   const captured = capturedLog();
@@ -187,7 +190,7 @@ export async function llmHandler(type: 'text' | 'embeddings', options: HandlerOp
     limits: tokenLimits.limits,
     log: captured.log,
   };
-  const handler = createLlmTaskHandler(type === 'text' ? textComplete : generateEmbeddings, parts);
+  const handler = createLlmTaskHandler(KINDS[type], parts);
   const [waiting, running] = [new AbortController(), new AbortController()];
   return {
     sent,

@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { failureOf, ServiceError } from '../errors.ts';
+import type { ChatReply, ChatRequest, ToolCall } from '../integrations/codec.ts';
+import { renderTemplate } from '../prompts/render.ts';
+import { type ChatMessage, chatCompleteInput, isPromptName, NOT_SERVED, says, type ToolSpec } from './chat-inputs.ts';
+import { readConversation } from './conversation.ts';
+import { jsonIn, parseJsonText } from './json-text.ts';
+import { renderNamedPrompt } from './named-prompt.ts';
+import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
+import { readInput } from './task-inputs.ts';
+
+/**
+ * LLM_CHAT_COMPLETE: the next message of a conversation. Orkes: "LLM Chat Complete" task. Shapes of messages, tools and calls of tools are
+ * those of the open-source server (conductor-oss/conductor, ai/src/main/java/org/conductoross/conductor/ai/model/), so that
+ * its workflows run.
+ */
+export const chatComplete: CallKind = {
+  type: 'LLM_CHAT_COMPLETE',
+  plan({ input: given, model, snapshot, permission }) {
+    const name = `${model.integration}:${model.model}`;
+    const { value: input, notes } = readInput(given, chatCompleteInput, model.record.configuration.defaults);
+    const codec = model.codec.chat;
+    if (codec === undefined) {
+      throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot chat`, {
+        field: 'model',
+      });
+    }
+    for (const field of NOT_SERVED) {
+      if (!says(input[field])) continue;
+      throw new ServiceError('INPUT_INVALID', `Input ${field}: no model of ours has anything for it; leave it out`, {
+        field,
+      });
+    }
+    const { rawPrompts } = model.record.configuration;
+    const messages = messagesOf(input);
+    const instructions = instructionsText();
+    const { system, turns } = readConversation(messages);
+    const tools = input.tools ?? [];
+    const request: ChatRequest = {
+      ...generationOf(input),
+      system: [...(instructions === undefined ? [] : [instructions]), ...system],
+      turns,
+      tools: tools.map(({ name: tool, description, inputSchema }) => ({
+        name: tool,
+        description: description ?? undefined,
+        inputSchema: inputSchema ?? undefined,
+      })),
+      documents: input.documents ?? [],
+    };
+    demandDistinct(request.tools);
+
+    return {
+      call: codec.encode(request),
+      notes,
+      estimatedTokens: estimateTokens(wordsOf(request)) + (input.maxTokens ?? DEFAULT_MAX_TOKENS),
+      finish(answer) {
+        const reply = codec.decode(answer);
+        try {
+          return { output: outputOf(reply, tools, resultOf(reply, input.jsonOutput, name)), tokens: reply.tokens };
+        } catch (error) {
+          return { error: failureOf(error), tokens: reply.tokens };
+        }
+      },
+    };
+
+    /** A named prompt's text, or literal text where the model takes that; without either, a model that takes only prompts refuses. */
+    function instructionsText(): string | undefined {
+      const text = input.instructions?.trim() === '' ? undefined : input.instructions;
+      if (text !== undefined && isPromptName(text)) {
+        if (!rawPrompts) demandNoSystem();
+        const prompt = {
+          name: text,
+          field: 'instructions',
+          version: input.promptVersion,
+          variables: input.promptVariables,
+        } as const;
+        return renderNamedPrompt(prompt, name, { snapshot, permission });
+      }
+      if (!rawPrompts) throw onlyNamed('instructions');
+      if (text === undefined || input.promptVariables === undefined) return text;
+      return renderTemplate(text, input.promptVariables);
+    }
+
+    function demandNoSystem(): void {
+      const literal = messages.findIndex(({ role }) => role === 'system');
+      if (literal >= 0) throw onlyNamed(`messages.${literal}`);
+    }
+
+    function onlyNamed(field: string): ServiceError {
+      const message = `Input ${field}: ${name} takes only named prompts: instructions must be the name of one, and no message a system's`;
+      return new ServiceError('PROMPT_REQUIRED', message, { field });
+    }
+  },
+};
+
+interface Said {
+  readonly messages?: readonly ChatMessage[] | undefined;
+  readonly userInput?: string | undefined;
+}
+
+/** `userInput` is the one message of a conversation that has no other, as on the open-source server. */
+function messagesOf({ messages = [], userInput = '' }: Said): readonly ChatMessage[] {
+  if (userInput === '') return messages;
+  if (messages.length === 0) return [{ role: 'user', message: userInput }];
+  throw new ServiceError('INPUT_INVALID', 'Input userInput: give messages or userInput, not both', {
+    field: 'userInput',
+  });
+}
+
+type Generated = Omit<ChatRequest, 'system' | 'turns' | 'tools' | 'documents'>;
+
+function generationOf(input: Generated): Generated {
+  const { maxTokens, temperature, topP, topK, frequencyPenalty, presencePenalty, seed, stopWords, maxResults } = input;
+  return { maxTokens, temperature, topP, topK, frequencyPenalty, presencePenalty, seed, stopWords, maxResults };
+}
+
+function demandDistinct(tools: readonly { readonly name: string }[]): void {
+  const twice = tools.find(({ name }, index) => tools.findIndex((other) => other.name === name) < index);
+  if (twice === undefined) return;
+  throw new ServiceError('INPUT_INVALID', `Input tools: the tool ${twice.name} is there twice`, { field: 'tools' });
+}
+
+/** All that a model has to read, without images, of whose tokens nothing is known. */
+function wordsOf({ system, turns, tools, documents }: ChatRequest): string {
+  const said = turns.map((turn) => (turn.role === 'user' ? turn.text : { ...turn, field: undefined }));
+  return JSON.stringify([system, said, tools, documents]);
+}
+
+/**
+ * The text; parsed where `jsonOutput` asks for it. Where nothing is said, a JSON object comes as one, as on the open-source
+ * server (ai/…/LLMHelper.java, tryToConvertToJSON): its agents read `output.result.method`.
+ */
+function resultOf({ text, toolCalls }: ChatReply, jsonOutput: boolean | undefined, model: string): unknown {
+  if (jsonOutput === false || toolCalls.length > 0) return text;
+  if (jsonOutput === true) return parseJsonText(text, model);
+  const trimmed = text.trim();
+  if (!trimmed.startsWith('{') && !trimmed.startsWith('```json')) return text;
+  const value = jsonIn(trimmed)?.value;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : text;
+}
+
+function outputOf(
+  { finishReason, toolCalls, citations }: ChatReply,
+  tools: readonly ToolSpec[],
+  result: unknown,
+): Readonly<Record<string, unknown>> {
+  return {
+    result,
+    finishReason,
+    ...(toolCalls.length === 0 ? {} : { toolCalls: toolCalls.map((call) => toolCallOf(call, tools)) }),
+    ...(citations.length === 0 ? {} : { citations }),
+  };
+}
+
+/** The open-source server's ToolCall, as its LLMHelper.java makes it: ready to run as a task of Conductor's. */
+function toolCallOf({ id, name, parameters }: ToolCall, tools: readonly ToolSpec[]): Readonly<Record<string, unknown>> {
+  const spec = tools.find((tool) => tool.name === name);
+  return {
+    taskReferenceName: id ?? randomUUID(),
+    name,
+    integrationNames: spec?.integrationNames ?? {},
+    type: spec?.type ?? 'SIMPLE',
+    // A parameter of the model's own that is called so is kept; the open-source server writes over it.
+    inputParameters: { method: name, ...parameters },
+  };
+}
