@@ -1,6 +1,6 @@
 /** Codecs and the simulator's families know nothing of each other; both are written from AWS's documents. Here they meet. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { answerCommand } from '../../simulator/families/command.ts';
 import { answerCommandR } from '../../simulator/families/command-r.ts';
 import { answerConverse } from '../../simulator/families/converse.ts';
@@ -18,6 +18,8 @@ import type {
 import { codecFor } from '../../src/integrations/codecs.ts';
 import { type ChatInputs, chatInputs, type Family, generation, outOfRange } from './support/drawn-requests.ts';
 
+// Thousands of runs take their time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 const RUNS = { numRuns: 1_500 };
 const FAMILIES = ['command', 'command-r', 'converse'] as const;
 const CHATTING = ['command-r', 'converse'] as const;
