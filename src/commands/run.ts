@@ -159,6 +159,7 @@ function readVariable(text: string): [string, string] {
 /** What the inputs are for. */
 function typeOf(input: TaskInput): TaskType {
   if ('text' in input) return 'LLM_GENERATE_EMBEDDINGS';
+  if ('messages' in input || 'userInput' in input) return 'LLM_CHAT_COMPLETE';
   if ('prompt' in input || 'promptName' in input) return 'LLM_TEXT_COMPLETE';
   throw new ServiceError(
     'USAGE',
