@@ -9,10 +9,10 @@ export type UserRole = (typeof USER_ROLES)[number];
 
 /** The commands of ours that need no more than this user. An `admin` may run an operator's, too, and both a viewer's. */
 export const RUN_BY: Readonly<Record<UserRole, readonly string[]>> = {
-  worker: ['worker'],
-  admin: ['admin', 'bootstrap'],
+  worker: ['worker', 'run'],
+  admin: ['admin', 'bootstrap', 'secrets'],
   operator: ['apply'],
-  viewer: ['audit', 'can', 'check'],
+  viewer: ['audit', 'can', 'check', 'export'],
 };
 
 export interface RedisUser {
