@@ -108,26 +108,52 @@ export function endOf(data: Int32Array, row: number): number {
   return row + word(data, row + LENGTH);
 }
 
-/** A name as a row holds it: how long it is, then two characters a word. */
+/** In a name's first word beside its length: its characters are below 256, four a word. Otherwise two. */
+const NARROW = 1 << 30;
+
+/** A name as a row holds it: how long it is, then its characters. */
 export function packedName(name: string): Int32Array {
-  const packed = new Int32Array(1 + ((name.length + 1) >>> 1));
-  packed[0] = name.length;
-  for (let index = 0; index < name.length; index += 2) packed[1 + (index >>> 1)] = twoOf(name, index);
+  const { length } = name;
+  // Every UTF-16 unit of it, also one of a pair.
+  const isNarrow = /^[\0-\u00ff]*$/.test(name);
+  const [perWord, bits] = isNarrow ? [4, 8] : [2, 16];
+  const packed = new Int32Array(1 + Math.ceil(length / perWord));
+  packed[0] = isNarrow ? length | NARROW : length;
+  for (let index = 0; index < length; index += 1) {
+    const at = 1 + Math.floor(index / perWord);
+    packed[at] = word(packed, at) | (name.charCodeAt(index) << (bits * (index % perWord)));
+  }
   return packed;
 }
 
 export function isNamed(data: Int32Array, row: number, name: string): boolean {
+  const { length } = name;
   const at = row + HEAD;
-  if (word(data, at) !== name.length) return false;
-  for (let index = 0; index < name.length; index += 2) {
-    if (word(data, at + 1 + (index >>> 1)) !== twoOf(name, index)) return false;
+  const first = word(data, at);
+  if (first === length) return isWide(data, at + 1, name);
+  if (first !== (length | NARROW)) return false;
+  let all = 0;
+  let index = 3;
+  let from = at + 1;
+  for (; index < length; index += 4, from += 1) {
+    const [one, two] = [name.charCodeAt(index - 3), name.charCodeAt(index - 2)];
+    const [three, four] = [name.charCodeAt(index - 1), name.charCodeAt(index)];
+    if (word(data, from) !== (one | (two << 8) | (three << 16) | (four << 24))) return false;
+    all |= one | two | three | four;
   }
-  return true;
+  for (index -= 3; index < length; index += 1) {
+    const code = name.charCodeAt(index);
+    if (((word(data, from) >>> (8 * (index & 3))) & 0xff) !== code) return false;
+  }
+  // Wider characters run into each other, and might look like others.
+  return all < 256;
 }
 
-function twoOf(name: string, index: number): number {
-  // 0 beyond the end, whose character code is no number.
-  return name.charCodeAt(index) | (name.charCodeAt(index + 1) << 16);
+function isWide(data: Int32Array, from: number, name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    if (((word(data, from + (index >>> 1)) >>> (16 * (index & 1))) & 0xffff) !== name.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
 export interface PagesEdit {

@@ -70,11 +70,11 @@ export function editUserNames(before: UserNames): UserNamesEdit {
     shard[at * SLOT + 1] = user;
   }
 
-  /** With so many free slots more; at least a third stay free, so that every search ends soon. */
+  /** With so many free slots more; a fifth stay free, so that every search ends soon. */
   function ownShard(index: number, more: number): Int32Array {
     const shard = shards[index] as Int32Array;
     const slots = shard.length / SLOT;
-    const isFull = ((taken[index] as number) + more) * 3 > slots * 2;
+    const isFull = ((taken[index] as number) + more) * 5 > slots * 4;
     if (own.has(index) && !isFull) return shard;
     const made = isFull ? regrown(index, shard, more) : shard.slice();
     shards[index] = made;
