@@ -156,9 +156,9 @@ describe('scripts', () => {
       get(target, name) {
         const value = Reflect.get(target, name);
         if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => {
-          if (name === 'evalsha') sent.push(args.slice(2, 2 + Number(args[1])));
-          return value.apply(target, args);
+        return (command: unknown, args: unknown[], ...more: unknown[]) => {
+          if (name === 'call') sent.push(args.slice(2, 2 + Number(args[1])));
+          return value.apply(target, [command, args, ...more]);
         };
       },
     });

@@ -144,9 +144,7 @@ describe('another server behind the same connection', () => {
       // A replica that had everything but the last claim; a Cluster, or a proxy, shows no cut when it takes over.
       await copy.other.zadd(ledgers.keys.workers, '1', a.store.incarnation);
       await copy.other.set(ledgers.keys.epoch, (await ledgers.other.get(ledgers.keys.epoch)) ?? '');
-      for (const name of ['evalsha', 'eval'] as const) {
-        Object.assign(a.redis, { [name]: copy.other[name].bind(copy.other) });
-      }
+      Object.assign(a.redis, { call: copy.other.call.bind(copy.other) });
       await a.store.tick();
       expect(await copy.other.get(ledgers.keys.claim('t'))).toBe(`1 ${a.store.incarnation}`);
       expect(a.heard).toEqual({ takenOver: [], declaredDead: [], forgotten: 1 });

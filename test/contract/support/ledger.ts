@@ -90,11 +90,12 @@ export async function openLedgers(redisUrl: string): Promise<Ledgers> {
         },
       };
       opened.push(under);
-      const evalsha = redis.evalsha.bind(redis) as (...args: (string | number)[]) => Promise<unknown>;
+      const call = redis.call.bind(redis) as (name: string, args: (string | number)[]) => Promise<unknown>;
       Object.assign(redis, {
-        async evalsha(sha: string, count: number, ...args: (string | number)[]) {
-          const fate = await under.lose?.(args.slice(0, count).map(String));
-          const answer = fate === 'before' ? undefined : await evalsha(sha, count, ...args);
+        /** As `src/redis/script.ts` runs its scripts. */
+        async call(name: string, args: (string | number)[]) {
+          const fate = await under.lose?.(args.slice(2, 2 + Number(args[1])).map(String));
+          const answer = fate === 'before' ? undefined : await call(name, args);
           if (fate !== undefined) throw new Error('lost');
           return answer;
         },
