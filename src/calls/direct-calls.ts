@@ -3,9 +3,10 @@ import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
 import type { LaneTask } from '../integrations/lanes/lane-use.ts';
 import type { SubjectAnswer } from '../rbac/task-subject.ts';
-import { type CallParts, prepareCall, takeTurn } from './call.ts';
+import { type CallParts, prepareCall } from './call.ts';
 import { createPatience } from './patience.ts';
 import type { CallKind, CallResult } from './plan.ts';
+import { takeTurns } from './several-requests.ts';
 import { stopping } from './stopping.ts';
 import { readNames, type TaskInput } from './task-inputs.ts';
 import { Undecided } from './undecided.ts';
@@ -66,7 +67,7 @@ export function createDirectCalls({ waitAtMostMs = 30_000, atOnce = 64, ...parts
         parts,
       );
       const terms = { task: inLane(), deferAtMostMs: 0, around: patience.pausedFor };
-      return await takeTurn(attempt, terms, parts);
+      return await takeTurns(attempt, terms, parts);
     } catch (error) {
       throw explained(error);
     } finally {

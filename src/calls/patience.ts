@@ -2,7 +2,7 @@
 export interface Patience {
   /** Aborted, with the error given, when it is over. */
   readonly signal: AbortSignal;
-  /** Time stands still for it until this is done. */
+  /** Time stands still for it until this is done; while several run, until all are. */
   pausedFor<T>(turn: () => Promise<T>): Promise<T>;
   /** No timer is left. */
   end(): void;
@@ -13,6 +13,7 @@ export function createPatience(ms: number, over: () => Error): Patience {
   let leftMs = ms;
   let since = performance.now();
   let timer = start();
+  let turns = 0;
 
   function start(): NodeJS.Timeout {
     since = performance.now();
@@ -22,12 +23,16 @@ export function createPatience(ms: number, over: () => Error): Patience {
   return {
     signal: controller.signal,
     async pausedFor(turn) {
-      clearTimeout(timer);
-      leftMs = Math.max(0, leftMs - (performance.now() - since));
+      turns += 1;
+      if (turns === 1) {
+        clearTimeout(timer);
+        leftMs = Math.max(0, leftMs - (performance.now() - since));
+      }
       try {
         return await turn();
       } finally {
-        timer = start();
+        turns -= 1;
+        if (turns === 0) timer = start();
       }
     },
     end: () => clearTimeout(timer),

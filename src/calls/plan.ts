@@ -25,8 +25,18 @@ export interface CallPlan {
   readonly estimatedTokens: number;
   /** Present where the call may share its request with others. */
   readonly shared?: SharedPlan;
+  /** Present where one request does not hold it all: what comes after this one. See `several-requests.ts`. */
+  readonly further?: FurtherRequests;
   /** A fault where the answer took tokens and is of no use. */
   finish(answer: BedrockAnswer): CallResult | CallFault;
+}
+
+/** The other requests of a call, and how all results, the first one's too, become the call's. */
+export interface FurtherRequests {
+  /** The same where all that determines the answers is: those of different keys are never put together. */
+  readonly key: string;
+  readonly plans: readonly CallPlan[];
+  join(results: readonly CallResult[]): CallResult;
 }
 
 /** One request for several callers whose `key` is the same. */

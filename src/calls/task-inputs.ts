@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
+import { EMBEDDING_TYPES, INPUT_TYPES, TRUNCATIONS } from '../integrations/codec.ts';
 import { integrationName, modelName } from '../integrations/names.ts';
 import { describeFaults, didYouMean, parseValue } from '../parsing.ts';
 
@@ -61,13 +62,38 @@ export const textCompleteInput = z.object({
   ...generation,
 });
 
+const filledText = z.string().min(1, 'is empty: there is nothing to embed');
+
+/** A list, or one of its items by itself. */
+function listOf<T extends z.ZodType<string>>(item: T, error: string) {
+  return z.union([z.array(item).min(1, 'is an empty list'), item.transform((one) => [one])], { error });
+}
+
+/** In Cohere's words; the address of an image may stand by itself. */
+const mixedPart = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), text: z.string().min(1, 'is empty') }),
+  z.strictObject({
+    type: z.literal('image_url'),
+    image_url: z.union([z.strictObject({ url: z.string() }), z.string().transform((url) => ({ url }))], {
+      error: 'a data URI, or an object with one as url',
+    }),
+  }),
+]);
+
 export const generateEmbeddingsInput = z.object({
   ...common,
-  text: z.string().min(1, 'is empty: there is nothing to embed'),
+  /** Exactly one of these four: see `generate-embeddings.ts`. */
+  text: filledText.optional(),
+  texts: z.array(filledText).min(1, 'is an empty list: there is nothing to embed').optional(),
+  images: z.array(z.string()).min(1, 'is an empty list: there is nothing to embed').optional(),
+  inputs: z
+    .array(z.strictObject({ content: z.array(mixedPart).min(1, 'is an empty list') }))
+    .min(1, 'is an empty list: there is nothing to embed')
+    .optional(),
+  inputType: z.enum(INPUT_TYPES).optional(),
+  truncate: z.enum(TRUNCATIONS).optional(),
   dimensions: number.optional(),
-  inputType: z.enum(['search_document', 'search_query', 'classification', 'clustering']).optional(),
-  /** Refused rather than answered in another form than was asked for. */
-  embeddingTypes: z.undefined({ error: 'this version gives float vectors only' }).optional(),
+  embeddingTypes: listOf(z.enum(EMBEDDING_TYPES), `one or a list of ${EMBEDDING_TYPES.join(', ')}`).optional(),
 });
 
 const names = z.object(common);

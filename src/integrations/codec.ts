@@ -102,18 +102,52 @@ export interface ChatReply {
   readonly tokens: TokenCounts;
 }
 
-export interface EmbeddingsRequest {
-  /** 1 to 96 texts, none empty. */
-  readonly texts: readonly string[];
-  /** What the vectors are for. Default `search_document`. */
-  readonly inputType?: 'search_document' | 'search_query' | 'classification' | 'clustering' | undefined;
-  /** Length of the vectors; only Embed v4 lets one choose (256, 512, 1024, 1536). */
-  readonly dimensions?: number | undefined;
+export const INPUT_TYPES = ['search_document', 'search_query', 'classification', 'clustering', 'image'] as const;
+export type InputType = (typeof INPUT_TYPES)[number];
+
+/** What of a text that is too long is cut off: Embed v3 says START or END, v4 LEFT or RIGHT. */
+export const TRUNCATIONS = ['NONE', 'START', 'END', 'LEFT', 'RIGHT'] as const;
+export type Truncation = (typeof TRUNCATIONS)[number];
+
+export const EMBEDDING_TYPES = ['float', 'int8', 'uint8', 'binary', 'ubinary'] as const;
+export type EmbeddingType = (typeof EMBEDDING_TYPES)[number];
+
+/** A text or an image of a mixed input, in Cohere's words. `url` is a data URI: nothing is fetched. */
+export type MixedPart =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image_url'; readonly image_url: { readonly url: string } };
+
+/** Texts and images that become one vector together. */
+export interface MixedInput {
+  readonly content: readonly MixedPart[];
 }
 
+/** What is embedded, one vector each: exactly one of the three. */
+export interface EmbeddingsContent {
+  readonly texts?: readonly string[] | undefined;
+  /** Data URIs (`data:image/png;base64,…`). */
+  readonly images?: readonly string[] | undefined;
+  readonly inputs?: readonly MixedInput[] | undefined;
+}
+
+export interface EmbeddingsRequest extends EmbeddingsContent {
+  /** What the vectors are for. Default `search_document`. */
+  readonly inputType?: InputType | undefined;
+  /** Length of the vectors; only Embed v4 lets one choose (256, 512, 1024, 1536). */
+  readonly dimensions?: number | undefined;
+  /** Default NONE: a text that is too long is refused. */
+  readonly truncate?: Truncation | undefined;
+  /** Forms of each vector, answered by type. Default: floats, as bare vectors. */
+  readonly embeddingTypes?: readonly EmbeddingType[] | undefined;
+}
+
+export type Vector = readonly number[];
+/** A bare vector of floats; by type where types were asked for. */
+export type Embedding = Vector | Readonly<Partial<Record<EmbeddingType, Vector>>>;
+
 export interface Embeddings {
-  /** Float vectors, one a text, in the order of the texts; ANSWER_INVALID in place of one that is none. */
-  readonly vectors: readonly (readonly number[] | ServiceError)[];
+  /** One for each that was embedded, in their order; ANSWER_INVALID in place of one that is none. */
+  readonly vectors: readonly (Embedding | ServiceError)[];
   readonly tokens: TokenCounts;
 }
 
@@ -191,15 +225,47 @@ export interface ChatCodec {
 }
 
 export interface EmbeddingsCodec {
+  /**
+   * The content as the family takes it, any number of pieces: each is checked, and texts are cut here where the family counts
+   * characters and `truncate` asks for it. Throws INPUT_INVALID, `field` being `texts`, `images` or `inputs`.
+   */
+  fit(request: EmbeddingsRequest): EmbeddingsContent;
+  /** One request, of 1 to 96 pieces, fitted or not. Throws INPUT_INVALID as `TextCodec.encode` does. */
   encode(request: EmbeddingsRequest): BedrockCall;
-  /** Throws ANSWER_INVALID when the answer does not hold exactly `expected` vectors. */
-  decode(answer: BedrockAnswer, expected: number): Embeddings;
+  /** Throws ANSWER_INVALID when the answer does not hold exactly `expected` vectors. `types`: those that were asked for. */
+  decode(answer: BedrockAnswer, expected: number, types?: readonly EmbeddingType[]): Embeddings;
+  /** Numbers in a vector, where the request does not say. */
+  readonly dimensions: number;
+  /** What an image is embedded for, where the family lets nobody choose. */
+  readonly imageInputType?: 'image';
 }
 
-/** A family can do text, chat, embeddings, or none of them (rerank). */
+/** Documents in the order of how well they answer a query. */
+export interface RerankRequest {
+  readonly query: string;
+  /** 1 to 1000 texts, none empty. */
+  readonly documents: readonly string[];
+  /** How many of the best to give. Default: all. */
+  readonly topN?: number | undefined;
+}
+
+export interface Ranking {
+  /** Best first; `index` is the document's place in the request, `score` goes from 0 to 1. */
+  readonly results: readonly { readonly index: number; readonly score: number }[];
+  readonly tokens: TokenCounts;
+}
+
+export interface RerankCodec {
+  encode(request: RerankRequest): BedrockCall;
+  /** Throws ANSWER_INVALID when a result names no document of `documents`, or one twice. */
+  decode(answer: BedrockAnswer, documents: number): Ranking;
+}
+
+/** A family can do text, chat, embeddings or reranking. */
 export interface Codec {
   readonly family: Family;
   readonly text?: TextCodec;
   readonly chat?: ChatCodec;
   readonly embeddings?: EmbeddingsCodec;
+  readonly rerank?: RerankCodec;
 }

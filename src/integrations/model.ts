@@ -16,6 +16,9 @@ const TASK_PARAMETERS = [
   'jsonOutput',
   'dimensions',
   'inputType',
+  'truncate',
+  'embeddingTypes',
+  'topN',
 ] as const;
 
 const positive = z.number().int().min(1);

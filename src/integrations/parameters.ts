@@ -3,7 +3,15 @@
  * by this table, and the documentation of models can be generated from it, so that the two cannot drift apart.
  */
 import { ServiceError } from '../errors.ts';
-import type { EmbeddingsRequest, Family, Generation, TextRequest } from './codec.ts';
+import {
+  EMBEDDING_TYPES,
+  type EmbeddingsContent,
+  type EmbeddingsRequest,
+  type Family,
+  type Generation,
+  type RerankRequest,
+  type TextRequest,
+} from './codec.ts';
 
 /** How messages call a family. */
 export const FAMILY_NAMES: Readonly<Record<Family, string>> = {
@@ -18,7 +26,8 @@ export const FAMILY_NAMES: Readonly<Record<Family, string>> = {
 export type TextFamily = 'command' | 'command-r' | 'converse';
 export type EmbeddingsFamily = 'embed-v3' | 'embed-v4';
 export type TextParameter = keyof Generation;
-export type EmbeddingsParameter = Exclude<keyof EmbeddingsRequest, 'texts'>;
+export type EmbeddingsParameter = Exclude<keyof EmbeddingsRequest, keyof EmbeddingsContent>;
+export type RerankParameter = Exclude<keyof RerankRequest, 'query' | 'documents'>;
 
 /** Both bounds are inclusive. `word` is the family's name for the parameter; without one the value is checked, not sent. */
 export type ParameterRule =
@@ -30,6 +39,7 @@ export type ParameterRule =
     }
   | { readonly kind: 'texts'; readonly word: string; readonly maximumItems?: number }
   | { readonly kind: 'choice'; readonly word: string; readonly choices: readonly (string | number)[] }
+  | { readonly kind: 'choices'; readonly word: string; readonly choices: readonly string[] }
   | { readonly kind: 'refused'; readonly hint?: string };
 
 const REFUSED: ParameterRule = { kind: 'refused' };
@@ -88,11 +98,20 @@ export const EMBEDDINGS_PARAMETERS: Readonly<
       kind: 'refused',
       hint: 'Its vectors always have 1024 numbers; cohere.embed-v4:0 lets one choose 256, 512, 1024 or 1536.',
     },
+    truncate: { kind: 'choice', word: 'truncate', choices: ['NONE', 'START', 'END'] },
+    embeddingTypes: { kind: 'choices', word: 'embedding_types', choices: EMBEDDING_TYPES },
   },
   'embed-v4': {
     inputType: { kind: 'choice', word: 'input_type', choices: INPUT_TYPES },
     dimensions: { kind: 'choice', word: 'output_dimension', choices: [256, 512, 1024, 1536] },
+    truncate: { kind: 'choice', word: 'truncate', choices: ['NONE', 'LEFT', 'RIGHT'] },
+    embeddingTypes: { kind: 'choices', word: 'embedding_types', choices: EMBEDDING_TYPES },
   },
+};
+
+/** Source: AWS, userguide/model-parameters-rerank.html; Cohere's own page says 1000 documents, which AWS's does not contradict. */
+export const RERANK_PARAMETERS: Readonly<Record<'rerank', Readonly<Record<RerankParameter, ParameterRule>>>> = {
+  rerank: { topN: { kind: 'whole', word: 'top_n', minimum: 1, maximum: 1000 } },
 };
 
 /** Tokens asked for when neither the task nor the model's `defaults` say: the smaller of 1024 and the family's maximum. */
@@ -118,10 +137,23 @@ export function generationWords(family: TextFamily, generation: Generation): Rec
   return translate(FAMILY_NAMES[family], TEXT_PARAMETERS[family], given);
 }
 
-/** An embeddings request's parameters in the family's words, `input_type` always among them. Throws as `textWords` does. */
+/**
+ * An embeddings request's parameters in the family's words. Always among them: `input_type`, `truncate`, whose default
+ * differs between documents, and `embedding_types`, without which v4 chooses the form of its answer. Throws as `textWords` does.
+ */
 export function embeddingsWords(family: EmbeddingsFamily, request: EmbeddingsRequest): Record<string, unknown> {
-  const given = { ...request, inputType: request.inputType ?? 'search_document' };
+  const given = {
+    ...request,
+    inputType: request.inputType ?? 'search_document',
+    truncate: request.truncate ?? 'NONE',
+    embeddingTypes: request.embeddingTypes ?? ['float'],
+  };
   return translate(FAMILY_NAMES[family], EMBEDDINGS_PARAMETERS[family], given);
+}
+
+/** A rerank request's parameters in the family's words. Throws as `textWords` does. */
+export function rerankWords(request: RerankRequest): Record<string, unknown> {
+  return translate(FAMILY_NAMES.rerank, RERANK_PARAMETERS.rerank, request);
 }
 
 /** A rule in words, as messages and documentation show it: `a whole number from 1 to 4096`. */
@@ -138,6 +170,8 @@ export function describeRule(rule: ParameterRule): string {
       return `a list of ${rule.maximumItems === undefined ? '' : `at most ${rule.maximumItems} `}non-empty texts`;
     case 'choice':
       return `one of ${rule.choices.join(', ')}`;
+    case 'choices':
+      return `a list of ${rule.choices.join(', ')}`;
     case 'refused':
       return 'not known';
   }
@@ -191,6 +225,13 @@ function fits(value: unknown, rule: Exclude<ParameterRule, { kind: 'refused' }>)
       );
     case 'choice':
       return (rule.choices as readonly unknown[]).includes(value);
+    case 'choices':
+      return (
+        Array.isArray(value) &&
+        value.length > 0 &&
+        new Set(value).size === value.length &&
+        value.every((item) => rule.choices.includes(item))
+      );
   }
 }
 

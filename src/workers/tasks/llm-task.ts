@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import { type CallParts, prepareCall, takeTurn } from '../../calls/call.ts';
+import { type CallParts, prepareCall } from '../../calls/call.ts';
 import { type CallKind, tokenOutputs } from '../../calls/plan.ts';
+import { takeTurns } from '../../calls/several-requests.ts';
 import { readNames } from '../../calls/task-inputs.ts';
 import { Undecided } from '../../calls/undecided.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
@@ -78,7 +79,7 @@ export function createLlmTaskHandler(kind: CallKind, parts: LlmTaskParts): TaskH
         return sleepAtMost(task);
       },
     };
-    const { output, tokens } = await takeTurn(attempt, { task: inLane }, parts);
+    const { output, tokens } = await takeTurns(attempt, { task: inLane }, parts);
     return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: attempt.prepared.plan.notes };
   }
 

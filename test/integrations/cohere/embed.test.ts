@@ -33,7 +33,7 @@ describe('a request to Embed v3', () => {
         field: 'dimensions',
         message:
           `Cohere Embed v3 has no dimensions (given: ${dimensions}). Its vectors always have 1024 numbers; ` +
-          'cohere.embed-v4:0 lets one choose 256, 512, 1024 or 1536. It knows inputType.',
+          'cohere.embed-v4:0 lets one choose 256, 512, 1024 or 1536. It knows inputType, truncate, embeddingTypes.',
       });
     }
   });
@@ -43,11 +43,13 @@ describe('a request to Embed v3', () => {
     expect(v3.encode({ texts: longest })).toMatchObject({ body: { texts: longest } });
     expect(refusal(() => v3.encode({ texts: ['x'.repeat(2049)] }))).toEqual({
       code: 'INPUT_INVALID',
-      field: 'text',
-      message: 'The text has 2049 characters; Cohere Embed v3 takes at most 2048.',
+      field: 'texts',
+      message:
+        'The text has 2049 characters; Cohere Embed v3 takes at most 2048. ' +
+        'Split it, or set truncate to END or START to have the rest cut off.',
     });
-    expect(refusal(() => v3.encode({ texts: ['a', '😀'.repeat(3000)] }))?.message).toBe(
-      'Text 2 of 2 has 3000 characters; Cohere Embed v3 takes at most 2048.',
+    expect(refusal(() => v3.encode({ texts: ['a', '😀'.repeat(3000)] }))?.message).toMatch(
+      /^Text 2 of 2 has 3000 characters; Cohere Embed v3 takes at most 2048\. Split it/,
     );
   });
 });
@@ -86,6 +88,16 @@ describe.each([
     expect(codec.encode({ texts: ['a'], inputType })).toMatchObject({ body: { input_type: inputType } });
   });
 
+  it('sends the types that are asked for, and refuses others, none, and one twice', () => {
+    expect(codec.encode({ texts: ['a'], embeddingTypes: ['int8', 'ubinary'] })).toMatchObject({
+      body: { embedding_types: ['int8', 'ubinary'] },
+    });
+    for (const types of [[], ['int4'], ['float', 'float'], 'float']) {
+      const request = { texts: ['a'], embeddingTypes: types } as unknown as EmbeddingsRequest;
+      expect(refusal(() => codec.encode(request))).toMatchObject({ code: 'INPUT_INVALID', field: 'embeddingTypes' });
+    }
+  });
+
   it('refuses an input type for which texts are not meant', () => {
     const request = { texts: ['a'], inputType: 'image' } as unknown as EmbeddingsRequest;
     expect(refusal(() => codec.encode(request))).toEqual({
@@ -98,19 +110,22 @@ describe.each([
   it('takes 1 to 96 texts', () => {
     const texts = (count: number) => Array.from({ length: count }, (_, index) => `text ${index}`);
     expect(codec.encode({ texts: texts(96) })).toMatchObject({ body: { texts: texts(96) } });
-    for (const count of [0, 97]) {
-      expect(refusal(() => codec.encode({ texts: texts(count) }))).toEqual({
-        code: 'INPUT_INVALID',
-        field: 'text',
-        message: `Cohere ${name} takes 1 to 96 texts at once, not ${count}.`,
-      });
-    }
+    expect(refusal(() => codec.encode({ texts: texts(97) }))).toEqual({
+      code: 'INPUT_INVALID',
+      field: 'texts',
+      message: `Cohere ${name} takes 1 to 96 texts at once, not 97.`,
+    });
+    expect(refusal(() => codec.encode({ texts: [] }))).toEqual({
+      code: 'INPUT_INVALID',
+      field: 'texts',
+      message: 'texts is an empty list: there is nothing to embed.',
+    });
   });
 
   it('refuses an empty text, for which Bedrock would make up a vector', () => {
     expect(refusal(() => codec.encode({ texts: ['a', ''] }))).toEqual({
       code: 'INPUT_INVALID',
-      field: 'text',
+      field: 'texts',
       message: `Text 2 of 2 is empty; Cohere ${name} needs at least one character.`,
     });
   });
@@ -138,6 +153,41 @@ describe.each([
       vectors,
       tokens: {},
     });
+  });
+
+  it('is read by type where types were asked for, each text with all of its forms', () => {
+    const embeddings = { float: vectors, int8: [[1], [2]], ubinary: [[3], [4]] };
+    const body = { id: 'a', texts: ['a', 'b'], response_type: 'embeddings_by_type', embeddings };
+    expect(codec.decode({ body, tokens: {} }, 2, ['int8', 'float'])).toStrictEqual({
+      vectors: [
+        { int8: [1], float: [0.25, -1] },
+        { int8: [2], float: [0, 3e-9] },
+      ],
+      tokens: {},
+    });
+  });
+
+  it('of bare vectors answers those who asked for floats alone', () => {
+    expect(codec.decode({ body: { embeddings: vectors }, tokens: {} }, 2, ['float']).vectors).toEqual(
+      vectors.map((float) => ({ float })),
+    );
+    expect(refusal(() => codec.decode({ body: { embeddings: vectors }, tokens: {} }, 2, ['int8']))).toMatchObject({
+      code: 'ANSWER_INVALID',
+      message: expect.stringContaining('it holds no int8 vectors'),
+    });
+  });
+
+  it('that holds one type for fewer texts than another is ANSWER_INVALID', () => {
+    const embeddings = { float: vectors, int8: [[1]] };
+    expect(refusal(() => codec.decode({ body: { embeddings }, tokens: {} }, 2, ['float', 'int8']))?.code).toBe(
+      'ANSWER_INVALID',
+    );
+  });
+
+  it('without counted tokens has none: never 0, never NaN', () => {
+    for (const tokens of [{}, { prompt: undefined }, { prompt: Number.NaN }]) {
+      expect(codec.decode({ body: { embeddings: vectors }, tokens }, 2).tokens).toStrictEqual({});
+    }
   });
 
   it.each([
