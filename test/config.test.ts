@@ -25,6 +25,7 @@ describe('an empty environment', () => {
           { type: 'LLM_TEXT_COMPLETE', queue: 'LLM_TEXT_COMPLETE' },
           { type: 'LLM_CHAT_COMPLETE', queue: 'LLM_CHAT_COMPLETE' },
           { type: 'LLM_GENERATE_EMBEDDINGS', queue: 'LLM_GENERATE_EMBEDDINGS' },
+          { type: 'LLM_RERANK', queue: 'LLM_RERANK' },
         ],
         domain: undefined,
         registerDefinitions: 'all',

@@ -19,6 +19,10 @@ export const number = z.union(
   { error: 'a number' },
 );
 
+const trueOrFalse = z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')], {
+  error: 'true or false',
+});
+
 /** A name as a record can have it: it goes into reasons, logs and the stream of denials. */
 export const plainName = z
   .string()
@@ -47,9 +51,7 @@ export const generation = {
   stopWords: z
     .union([z.array(z.string()), z.string().transform((word) => [word])], { error: 'a text or a list of texts' })
     .optional(),
-  jsonOutput: z
-    .union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')], { error: 'true or false' })
-    .optional(),
+  jsonOutput: trueOrFalse.optional(),
 } as const;
 
 export const textCompleteInput = z.object({
@@ -94,6 +96,18 @@ export const generateEmbeddingsInput = z.object({
   truncate: z.enum(TRUNCATIONS).optional(),
   dimensions: number.optional(),
   embeddingTypes: listOf(z.enum(EMBEDDING_TYPES), `one or a list of ${EMBEDDING_TYPES.join(', ')}`).optional(),
+});
+
+export const rerankInput = z.object({
+  ...common,
+  query: z.string().min(1, 'is empty: there is nothing to rank by'),
+  documents: z
+    .array(z.union([z.string(), z.record(z.string(), z.unknown())], { error: 'a text or an object' }))
+    .min(1, 'is an empty list: there is nothing to rank'),
+  /** The fields of documents that are objects to rank by; all of them where it is absent. */
+  rankFields: listOf(z.string().min(1), 'a name of a field or a list of them').optional(),
+  topN: number.optional(),
+  returnDocuments: trueOrFalse.optional(),
 });
 
 const names = z.object(common);

@@ -3,6 +3,7 @@ import { command } from './cohere/command.ts';
 import { commandR } from './cohere/command-r.ts';
 import { embedV3 } from './cohere/embed-v3.ts';
 import { embedV4 } from './cohere/embed-v4.ts';
+import { rerank } from './cohere/rerank.ts';
 import { converse } from './converse/converse.ts';
 
 /** A new family is a new file and one line here. */
@@ -11,8 +12,7 @@ const CODECS: Readonly<Record<Family, Codec>> = {
   'command-r': commandR,
   'embed-v3': embedV3,
   'embed-v4': embedV4,
-  // Known, so that a task that names it is told so; no task type of ours reranks.
-  rerank: { family: 'rerank' },
+  rerank,
   converse,
 };
 

@@ -109,7 +109,7 @@ export const EMBEDDINGS_PARAMETERS: Readonly<
   },
 };
 
-/** Source: AWS, userguide/model-parameters-rerank.html; Cohere's own page says 1000 documents, which AWS's does not contradict. */
+/** Source: AWS, userguide/model-parameters-rerank.html; no more can be given than there are documents (see `cohere/rerank.ts`). */
 export const RERANK_PARAMETERS: Readonly<Record<'rerank', Readonly<Record<RerankParameter, ParameterRule>>>> = {
   rerank: { topN: { kind: 'whole', word: 'top_n', minimum: 1, maximum: 1000 } },
 };

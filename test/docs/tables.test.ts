@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AUDIT_KINDS, changeRecord, denialRecord } from '../../src/audit/records.ts';
 import { chatCompleteInput } from '../../src/calls/chat-inputs.ts';
-import { generateEmbeddingsInput, textCompleteInput } from '../../src/calls/task-inputs.ts';
+import { generateEmbeddingsInput, rerankInput, textCompleteInput } from '../../src/calls/task-inputs.ts';
 import { RECORD_SCHEMAS } from '../../src/catalog/records.ts';
 import { parseConfig } from '../../src/config.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
@@ -13,6 +13,7 @@ import {
   describeRule,
   EMBEDDINGS_PARAMETERS,
   type ParameterRule,
+  RERANK_PARAMETERS,
   TEXT_PARAMETERS,
 } from '../../src/integrations/parameters.ts';
 import { ACCESSES } from '../../src/rbac/grants.ts';
@@ -154,6 +155,7 @@ describe('docs/tasks.md', () => {
   it.each([
     ['text', TEXT_PARAMETERS as Rules],
     ['embeddings', EMBEDDINGS_PARAMETERS as Rules],
+    ['rerank', RERANK_PARAMETERS as Rules],
   ])('gives every parameter and range of the %s families', (_, families) => {
     const rows = markdown.split('\n');
     const head = `| input | ${Object.keys(families)
@@ -179,6 +181,7 @@ describe('docs/tasks.md', () => {
     ['LLM_TEXT_COMPLETE', textCompleteInput.shape],
     ['LLM_CHAT_COMPLETE', chatCompleteInput.shape],
     ['LLM_GENERATE_EMBEDDINGS', generateEmbeddingsInput.shape],
+    ['LLM_RERANK', rerankInput.shape],
   ])('names every input of %s', (type, shape) => {
     const section = markdown.split(/^## /m).find((text) => text.startsWith(type)) ?? '';
     expect(codesIn(section)).toEqual(expect.arrayContaining(Object.keys(shape)));

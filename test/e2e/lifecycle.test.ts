@@ -160,10 +160,9 @@ describe('Conductor', () => {
   });
 
   it('gets definitions for the common names where they are missing, and none is overwritten', async () => {
-    const names = ['LLM_TEXT_COMPLETE', 'LLM_CHAT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS'].flatMap((name) => [
-      name,
-      name.toLowerCase(),
-    ]);
+    const names = ['LLM_TEXT_COMPLETE', 'LLM_CHAT_COMPLETE', 'LLM_GENERATE_EMBEDDINGS', 'LLM_RERANK'].flatMap(
+      (name) => [name, name.toLowerCase()],
+    );
     await world.conductor.registerTaskDef({
       name: 'llm_text_complete',
       retryCount: 7,

@@ -11,11 +11,12 @@ describe('the codec of a family', () => {
     expect(codecFor(family).family).toBe(family);
   });
 
-  it('does text, chat and embeddings as far as it can', () => {
+  it('does text, chat, embeddings and reranking as far as it can', () => {
     const can = Object.fromEntries(
       FAMILIES.map((family) => {
-        const { text, chat, embeddings } = codecFor(family);
-        return [family, Object.entries({ text, chat, embeddings }).flatMap(([what, codec]) => (codec ? [what] : []))];
+        const { text, chat, embeddings, rerank } = codecFor(family);
+        const abilities = Object.entries({ text, chat, embeddings, rerank });
+        return [family, abilities.flatMap(([what, codec]) => (codec ? [what] : []))];
       }),
     );
     expect(can).toEqual({
@@ -23,7 +24,7 @@ describe('the codec of a family', () => {
       'command-r': ['text', 'chat'],
       'embed-v3': ['embeddings'],
       'embed-v4': ['embeddings'],
-      rerank: [],
+      rerank: ['rerank'],
       converse: ['text', 'chat'],
     });
   });
@@ -182,6 +183,7 @@ describe('a rule in words', () => {
     [{ kind: 'whole', minimum: 1, maximum: 1 }, '1'],
     [{ kind: 'texts', word: 'stop' }, 'a list of non-empty texts'],
     [{ kind: 'choice', word: 'size', choices: [1, 2] }, 'one of 1, 2'],
+    [{ kind: 'choices', word: 'forms', choices: ['a', 'b'] }, 'a list of a, b'],
     [{ kind: 'refused' }, 'not known'],
   ] as const)('%j', (rule, words) => {
     expect(describeRule(rule)).toBe(words);

@@ -15,6 +15,8 @@ const COMMON_NAMES = [
   'llm_chat_complete',
   'LLM_GENERATE_EMBEDDINGS',
   'llm_generate_embeddings',
+  'LLM_RERANK',
+  'llm_rerank',
 ] as const;
 
 export interface TaskDefinitionParts {

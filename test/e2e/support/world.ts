@@ -43,7 +43,7 @@ export interface World {
 
 export interface TaskToRun {
   readonly workflow: string;
-  readonly type: 'LLM_TEXT_COMPLETE' | 'LLM_CHAT_COMPLETE' | 'LLM_GENERATE_EMBEDDINGS' | 'SIMPLE';
+  readonly type: 'LLM_TEXT_COMPLETE' | 'LLM_CHAT_COMPLETE' | 'LLM_GENERATE_EMBEDDINGS' | 'LLM_RERANK' | 'SIMPLE';
   /** The task's name, whose definition protects it; default: the type in lower case. */
   readonly name?: string;
   readonly input: Record<string, unknown>;

@@ -38,9 +38,11 @@ describe('task definitions', () => {
     expect([...stub.definitions.keys()].sort()).toEqual([
       'LLM_CHAT_COMPLETE',
       'LLM_GENERATE_EMBEDDINGS',
+      'LLM_RERANK',
       'LLM_TEXT_COMPLETE',
       'llm_chat_complete',
       'llm_generate_embeddings',
+      'llm_rerank',
       'llm_text_complete',
       'my_llm',
     ]);
@@ -60,7 +62,7 @@ describe('task definitions', () => {
     stub.definitions.set(theirs.name, theirs);
     await register();
     expect(stub.definitions.get(theirs.name)).toBe(theirs);
-    expect(stub.definitions.size).toBe(7);
+    expect(stub.definitions.size).toBe(9);
     const posts = stub.requests.length;
     await register();
     expect(stub.requests.length).toBe(posts + 1);
@@ -74,7 +76,7 @@ describe('task definitions', () => {
     };
     await register();
     expect(stub.definitions.get('my_llm')).toBe(theirs);
-    expect(stub.definitions.size).toBe(7);
+    expect(stub.definitions.size).toBe(9);
   });
 
   it('are registered with a login, too', async () => {

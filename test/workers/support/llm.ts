@@ -4,6 +4,7 @@ import { chatComplete } from '../../../src/calls/chat-complete.ts';
 import { generateEmbeddings } from '../../../src/calls/generate-embeddings.ts';
 import { createLaneLimits } from '../../../src/calls/lane-limits.ts';
 import type { AccessMode } from '../../../src/calls/permission.ts';
+import { rerank } from '../../../src/calls/rerank.ts';
 import { textComplete } from '../../../src/calls/text-complete.ts';
 import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
@@ -137,7 +138,7 @@ export const TEXT_ANSWER: BedrockAnswer = {
   tokens: { prompt: 5, completion: 7 },
 };
 
-const KINDS = { text: textComplete, chat: chatComplete, embeddings: generateEmbeddings };
+const KINDS = { text: textComplete, chat: chatComplete, embeddings: generateEmbeddings, rerank };
 
 export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptions = {}) {
   let current = await snapshotOf(options.world ?? WORLD);

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { answerRerank } from '../../../simulator/families/rerank.ts';
+import { ServiceError } from '../../../src/errors.ts';
+import type { RerankRequest } from '../../../src/integrations/codec.ts';
+import { rerank } from '../../../src/integrations/cohere/rerank.ts';
+
+const codec = rerank.rerank;
+if (codec === undefined) throw new Error('it reranks');
+
+function refusal(act: () => unknown) {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
+    throw error;
+  }
+  return undefined;
+}
+
+const many = (count: number) => Array.from({ length: count }, (_, index) => `document ${index}`);
+
+describe('a request to Rerank', () => {
+  it('has the version that Bedrock takes, and no more than is given', () => {
+    expect(codec.encode({ query: 'roof', documents: ['a', 'b'] })).toEqual({
+      operation: 'InvokeModel',
+      body: { api_version: 2, query: 'roof', documents: ['a', 'b'] },
+    });
+    expect(codec.encode({ query: 'roof', documents: ['a', 'b'], topN: 1 })).toEqual({
+      operation: 'InvokeModel',
+      body: { api_version: 2, query: 'roof', documents: ['a', 'b'], top_n: 1 },
+    });
+  });
+
+  it.each<[string, RerankRequest, string, string]>([
+    ['no query', { query: '', documents: ['a'] }, 'query', 'The query is empty'],
+    ['no documents', { query: 'q', documents: [] }, 'documents', 'takes 1 to 1000 documents at once, not 0.'],
+    ['too many', { query: 'q', documents: many(1001) }, 'documents', 'takes 1 to 1000 documents at once, not 1001.'],
+    ['an empty one', { query: 'q', documents: ['a', ''] }, 'documents', 'Document 2 of 2 is empty'],
+    ['none to give', { query: 'q', documents: ['a'], topN: 0 }, 'topN', 'a whole number from 1 to 1000'],
+    ['part of one', { query: 'q', documents: ['a'], topN: 1.5 }, 'topN', 'a whole number from 1 to 1000'],
+  ])('is refused with %s', (_, request, field, message) => {
+    const fault = refusal(() => codec.encode(request));
+    expect(fault).toMatchObject({ code: 'INPUT_INVALID', field });
+    expect(fault?.message).toContain(message);
+  });
+
+  it('is taken by Bedrock whatever it holds, and every document has its place in the answer', () => {
+    const request = fc.record({
+      query: fc.string({ unit: 'binary', minLength: 1 }),
+      documents: fc.array(fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 30 }),
+      topN: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(request, (given) => {
+        const call = codec.encode(given);
+        if (call.operation !== 'InvokeModel') throw new Error('it is called by InvokeModel');
+        const { results } = codec.decode({ body: answerRerank(call.body).body, tokens: {} }, given.documents.length);
+        expect(results).toHaveLength(Math.min(given.topN ?? 1000, given.documents.length));
+        expect(results.map(({ score }) => score)).toEqual(results.map(({ score }) => score).sort((a, b) => b - a));
+      }),
+      { numRuns: 1_500 },
+    );
+  }, 120_000);
+});
+
+describe('an answer of Rerank', () => {
+  const answer = (results: unknown, tokens = {}) => ({ body: { results }, tokens });
+
+  it('is read in the order of the scores, whatever order it has and whatever else it holds', () => {
+    const results = [
+      { index: 0, relevance_score: 0.25 },
+      { index: 2, relevance_score: 0.5, document: { text: 'never asked for' } },
+      { index: 1, relevance_score: 0.25 },
+    ];
+    expect(codec.decode({ body: { id: 'x', results, meta: {} }, tokens: { prompt: 7 } }, 3)).toStrictEqual({
+      results: [
+        { index: 2, score: 0.5 },
+        { index: 0, score: 0.25 },
+        { index: 1, score: 0.25 },
+      ],
+      tokens: { prompt: 7 },
+    });
+  });
+
+  it('without counted tokens has none', () => {
+    expect(codec.decode(answer([{ index: 0, relevance_score: 1 }]), 1).tokens).toStrictEqual({});
+  });
+
+  it.each([
+    ['no results', undefined],
+    ['a document that was not sent', [{ index: 1, relevance_score: 1 }]],
+    ['a document before the first', [{ index: -1, relevance_score: 1 }]],
+    [
+      'a document twice',
+      [
+        { index: 0, relevance_score: 1 },
+        { index: 0, relevance_score: 0 },
+      ],
+    ],
+    ['a score that is none', [{ index: 0, relevance_score: null }]],
+    ['an index that is none', [{ index: '0', relevance_score: 1 }]],
+  ])('is ANSWER_INVALID with %s', (_, results) => {
+    expect(refusal(() => codec.decode(answer(results), 1))?.code).toBe('ANSWER_INVALID');
+  });
+});
