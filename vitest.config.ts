@@ -1,10 +1,15 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+/** What examples import by the package's name, which else is the built one. */
+const alias = { 'bedrock-cohere/tasks': fileURLToPath(new URL('src/tasks/index.ts', import.meta.url)) };
 
 /** `unit`: no server but those a test starts in its own process. `contract`: a real Redis. `e2e`: Redis, Conductor and the simulator. */
 export default defineConfig({
   test: {
     projects: [
       {
+        resolve: { alias },
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
@@ -23,6 +28,7 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias },
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],

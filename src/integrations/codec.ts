@@ -30,7 +30,8 @@ export interface TextRequest extends Generation {
 }
 
 /** One table of words for every family. */
-export type FinishReason = 'STOP' | 'MAX_TOKENS' | 'STOP_SEQUENCE' | 'TOOL_CALLS' | 'CONTENT_FILTER' | 'ERROR';
+export const FINISH_REASONS = ['STOP', 'MAX_TOKENS', 'STOP_SEQUENCE', 'TOOL_CALLS', 'CONTENT_FILTER', 'ERROR'] as const;
+export type FinishReason = (typeof FINISH_REASONS)[number];
 
 export interface TextCompletion {
   /** At least one; more where `maxResults` asked for more. */

@@ -29,7 +29,7 @@ const blocks = DOCUMENTS.flatMap((document) =>
 describe('blocks', () => {
   it('are all of a known kind', () => {
     for (const { language, place } of blocks) {
-      expect(['sh', 'json', 'yaml', 'text', 'mermaid'], place).toContain(language);
+      expect(['sh', 'json', 'yaml', 'ts', 'text', 'mermaid'], place).toContain(language);
     }
   });
 
@@ -40,6 +40,14 @@ describe('blocks', () => {
   it.each(blocks.filter(({ language }) => language === 'yaml'))('$place is a manifest', ({ place, text }) => {
     expect(parseManifests([{ file: place, text }]).faults).toEqual([]);
   });
+
+  it.each(blocks.filter(({ language }) => language === 'ts'))(
+    '$place is of an example, which is compiled',
+    ({ text }) => {
+      const example = readFileSync(join(ROOT, 'examples/retrieval/workflow.ts'), 'utf8');
+      for (const paragraph of text.trim().split('\n\n')) expect(example).toContain(paragraph);
+    },
+  );
 
   it('show the session policy that the worker sends', () => {
     const source = readFileSync(join(ROOT, 'src/integrations/bedrock/connection-types.ts'), 'utf8');
