@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { WorkflowExecutor } from '@io-orkes/conductor-javascript';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { WorkflowDefinition } from '../../devservers/conductor-api.ts';
+import { retrieval } from '../../examples/retrieval/workflow.ts';
 import { ROOT } from '../docs/markdown.ts';
 import { runCli } from '../support/cli.ts';
 import { createWorld, type World } from './support/world.ts';
@@ -26,9 +28,15 @@ const embed = (workflow: string, input: Record<string, unknown>) =>
   });
 const textsOf = (call: { body: Record<string, unknown> }) => call.body['texts'] as string[];
 
-it('the example embeds documents and a question, and finds the document that answers it', async () => {
-  const text = await readFile(join(ROOT, 'examples/retrieval/workflow.json'), 'utf8');
-  const definition = JSON.parse(text) as WorkflowDefinition;
+const EXAMPLES = {
+  'in JSON': async () =>
+    JSON.parse(await readFile(join(ROOT, 'examples/retrieval/workflow.json'), 'utf8')) as WorkflowDefinition,
+  'in TypeScript': async () =>
+    ({ ...retrieval({} as WorkflowExecutor).toWorkflowDef(), version: 2 }) as unknown as WorkflowDefinition,
+};
+
+it.each(Object.entries(EXAMPLES))('the example %s finds the document that answers a question', async (_, read) => {
+  const definition = await read();
   await world.conductor.registerWorkflow(definition);
   const documents = [
     'Windows are cleaned twice a year.',
@@ -106,4 +114,23 @@ it('documents that are objects are ranked by their fields', async () => {
     document: documents[1],
   });
   expect((await world.calls()).calls[0]?.body['documents']).toContain('title: Roofs\ntext: covered when they leak\n');
+});
+
+it('the open-source server keeps schemas in a task definition and enforces none; it has no registry of them', async () => {
+  const schema = JSON.parse(await readFile(join(ROOT, 'schemas/llm_rerank_input.json'), 'utf8'));
+  await expect(world.conductor.call('POST', '/schema', [schema])).rejects.toThrow(/404/);
+  const never = { ...schema, data: { ...schema.data, required: ['never'] } };
+  const definition = { name: 'search_schemas', inputSchema: never, enforceSchema: true, ownerEmail: 'you@example.com' };
+  await world.conductor.registerTaskDef(definition);
+  expect(await world.conductor.call('GET', '/metadata/taskdefs/search_schemas')).toMatchObject({
+    inputSchema: { name: 'llm_rerank_input', data: never.data },
+    enforceSchema: true,
+  });
+  const { workflow } = await world.runTask({
+    workflow: 'search_schemas',
+    type: 'LLM_RERANK',
+    name: 'search_schemas',
+    input: { llmProvider: 'bedrock-search', model: 'cohere.rerank-v3-5:0', query: 'q', documents: ['a'] },
+  });
+  expect(workflow.status).toBe('COMPLETED');
 });
