@@ -6,7 +6,7 @@ import {
   recordOfTarget,
 } from '../../catalog/references.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
-import { familyOf, lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
+import { lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { sealedFaults } from '../../integrations/secrets/sealed.ts';
@@ -102,12 +102,8 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
         message: `configuration.${limit} is read, but this version does not act on it`,
       };
     }
-    const { modelId, family } = lookup.record.configuration;
-    const ending = lifeWarning(lifeOf(modelId ?? parts.model, now));
+    const ending = lifeWarning(lifeOf(lookup.record.configuration.modelId ?? parts.model, now));
     if (ending !== undefined) yield { severity: 'warning', key, field, message: ending };
-    if (familyOf({ name: parts.model, modelId, family }) === 'rerank') {
-      yield { severity: 'warning', key, field, message: 'no task type of this version reranks' };
-    }
   }
 }
 
