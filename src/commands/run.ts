@@ -15,6 +15,7 @@ import { openConnection, RUNTIME_CONNECTION } from '../redis/connect.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createLog } from '../telemetry/log.ts';
 import { unknownSubject } from './known-subjects.ts';
+import { shown, typeOf } from './run-forms.ts';
 import type { Terminal } from './terminal.ts';
 import { type Installation, type Variables, withRedis } from './with-redis.ts';
 
@@ -154,26 +155,6 @@ function readVariable(text: string): [string, string] {
   const [name = '', value] = text.split(/=(.*)/s);
   if (name === '' || value === undefined) throw new ServiceError('USAGE', `run: --var "${name}" is not name=value`);
   return [name, value];
-}
-
-/** What the inputs are for. */
-function typeOf(input: TaskInput): TaskType {
-  if ('text' in input) return 'LLM_GENERATE_EMBEDDINGS';
-  if ('messages' in input || 'userInput' in input) return 'LLM_CHAT_COMPLETE';
-  if ('prompt' in input || 'promptName' in input) return 'LLM_TEXT_COMPLETE';
-  throw new ServiceError(
-    'USAGE',
-    'run: say what to send: --text to embed, --prompt or --prompt-name to complete, or --task-type',
-  );
-}
-
-/** What people look at: text as it is, and of many numbers how many and how they begin. */
-function shown(result: unknown): string {
-  if (typeof result === 'string') return result;
-  if (!Array.isArray(result) || !result.every((each) => typeof each === 'number'))
-    return JSON.stringify(result, null, 2);
-  const first = result.slice(0, 5).join(', ');
-  return `${result.length} numbers: ${first}${result.length > 5 ? ', …  (all of them with --output json)' : ''}`;
 }
 
 function facts({ finishReason, promptTokens, completionTokens }: CallResult['output']): string {

@@ -2,17 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { CallParts } from '../../src/calls/call.ts';
 import { createDirectCalls, type DirectCallsParts } from '../../src/calls/direct-calls.ts';
+import { generateEmbeddings } from '../../src/calls/generate-embeddings.ts';
 import { createLaneLimits } from '../../src/calls/lane-limits.ts';
+import type { CallKind } from '../../src/calls/plan.ts';
 import { textComplete } from '../../src/calls/text-complete.ts';
 import { ServiceError } from '../../src/errors.ts';
-import type { BedrockAnswer } from '../../src/integrations/codec.ts';
+import type { BedrockAnswer, BedrockCall } from '../../src/integrations/codec.ts';
 import { applicationUser } from '../../src/rbac/subject.ts';
 import { type SoloOptions, soloLanes } from '../integrations/lanes/support/solo-lanes.ts';
 import { soloLimits } from '../limits/support/solo-limits.ts';
 import { silentMetrics, until } from '../workers/support/harness.ts';
-import { COMMAND_R, snapshotOf, TEXT_ANSWER, WORLD, type World } from '../workers/support/llm.ts';
+import { COMMAND_R, EMBED, snapshotOf, TEXT_ANSWER, WORLD, type World } from '../workers/support/llm.ts';
 
-type Send = (signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
+type Send = (signal: AbortSignal, call: BedrockCall) => BedrockAnswer | Promise<BedrockAnswer>;
 
 async function directCalls(
   send: Send,
@@ -28,9 +30,9 @@ async function directCalls(
   const client = {
     ready: () => sleep(world.readyInMs),
     close: async () => undefined,
-    async send({ signal }: { readonly signal: AbortSignal }) {
+    async send({ signal, call }: { readonly signal: AbortSignal; readonly call: BedrockCall }) {
       world.sent += 1;
-      return await send(signal);
+      return await send(signal, call);
     },
   };
   const parts: CallParts = {
@@ -51,9 +53,9 @@ async function directCalls(
     async change(records: World) {
       snapshot = await snapshotOf(records, snapshot.parts);
     },
-    run: (input: Record<string, unknown> = {}) =>
+    run: (input: Record<string, unknown> = {}, kind: CallKind = textComplete) =>
       calls.run({
-        kind: textComplete,
+        kind,
         input: { llmProvider: 'prod', model: COMMAND_R, prompt: 'Hi', ...input },
         subject: () => ({ kind: 'known', subject: applicationUser('claims'), source: 'token', mayBeAdmin: true }),
         signal: gone.signal,
@@ -74,6 +76,19 @@ describe('a direct call', () => {
   it('brings what the model answered', async () => {
     const { run } = await directCalls(() => TEXT_ANSWER);
     expect(await run()).toMatchObject({ output: { result: 'an answer' }, tokens: { prompt: 5, completion: 7 } });
+  });
+
+  it('of a list that no request holds goes out whole, in several', async () => {
+    const { run, world } = await directCalls((_, call) => {
+      if (call.operation !== 'InvokeModel') throw new Error('the family is invoked');
+      const vectors = (call.body['texts'] as string[]).map((text) => [Number(text)]);
+      return { body: { embeddings: { float: vectors } }, tokens: { prompt: 4 } };
+    });
+    const texts = Array.from({ length: 97 }, (_, index) => String(index));
+    const { output, tokens } = await run({ model: EMBED, prompt: undefined, texts }, generateEmbeddings);
+    expect(output['result']).toEqual(texts.map((text) => [Number(text)]));
+    expect(tokens).toEqual({ prompt: 8 });
+    expect(world.sent).toBe(2);
   });
 
   it('that finds no place in its time ends with when to try again, and is not put off', async () => {
