@@ -5,8 +5,8 @@ import { script } from './script.ts';
 import { beforeArg, type Described, RECORDING, recordArgs, recordingArgs, type Trail } from './trail.ts';
 
 /**
- * Looks at everything first, which also finds keys of another type, and writes only then: a script that fails half way
- * would leave half of its writes. ARGV from `first` on: `h` key field before after; `s` key member and `+`, `-` or `?` (only
+ * Looks at everything first, which also finds keys of another type, puts it on record, and writes only then: a script that
+ * fails half way would leave half of its writes. ARGV from `first` on: `h` key field before after; `s` key member and `+`, `-` or `?` (only
  * made sure of); `k` key; `m` key, behind all members of that set. A text is led by `=`, an absent one is `-`, any is `*`.
  * What goes on record follows: of `h` and `k` how what stood there is shown, of all but `s` the strings of `record`.
  */
@@ -70,34 +70,56 @@ local function whole(key)
   return count == 0 and '{}' or cjson.encode(parts), count < total and tostring(total)
 end
 
+-- Everything goes on record first and is written then: a record that Redis refuses leaves nothing half done.
+local todo, seen, gone = {}, {}, {}
+local function later(...) todo[#todo + 1] = {...} end
+-- What will stand there by what is to be done so far; false for nothing.
+local function standing(key, name, command)
+  local known = seen[key] and seen[key][name]
+  if known ~= nil then return known end
+  if gone[key] then return false end
+  local now = redis.call(command, key, name)
+  if command == 'SISMEMBER' then return now == 1 end
+  return now
+end
+local function put(key, name, value)
+  seen[key] = seen[key] or {}
+  seen[key][name] = value
+end
+
 local added, removed = {}, {}
 at = first
 while at <= #ARGV do
   local key = KEYS[tonumber(ARGV[at + 1])]
   if ARGV[at] == 'h' then
     local field, after = ARGV[at + 2], text(ARGV[at + 4])
-    local now = ARGV[at + 4] ~= ARGV[at + 3] and redis.call('HGET', key, field)
+    local now = ARGV[at + 4] ~= ARGV[at + 3] and standing(key, field, 'HGET')
     if ARGV[at + 4] ~= ARGV[at + 3] and now ~= after then
       local before, cut = false, false
       if now then before, cut = found(ARGV[at + 5], now) end
       record(at + 6, not now and 'create' or after and 'update' or 'delete', {before = before, beforeCut = cut})
-      if after then redis.call('HSET', key, field, after) else redis.call('HDEL', key, field) end
+      if after then later('HSET', key, field, after) else later('HDEL', key, field) end
+      put(key, field, after)
     end
     at = past(at + 6)
   elseif ARGV[at] == 's' then
-    local member, into = ARGV[at + 2], ARGV[at + 3] == '+' and added or removed
-    if ARGV[at + 3] ~= '?' and redis.call(into == added and 'SADD' or 'SREM', key, member) == 1 then
+    local member, isMember = ARGV[at + 2], ARGV[at + 3] == '+'
+    if ARGV[at + 3] ~= '?' and standing(key, member, 'SISMEMBER') ~= isMember then
+      local into = isMember and added or removed
       into[key] = into[key] or {}
       table.insert(into[key], member)
+      later(isMember and 'SADD' or 'SREM', key, member)
+      put(key, member, isMember)
     end
     at = at + 4
   elseif ARGV[at] == 'k' then
-    if redis.call('EXISTS', key) == 1 then
+    if not gone[key] and redis.call('EXISTS', key) == 1 then
       local before, cut = text(ARGV[at + 2]), false
       if ARGV[at + 2] == '?' then before, cut = whole(key) end
       record(at + 3, 'delete', {before = before, beforeCut = cut})
-      redis.call('UNLINK', key)
     end
+    later('UNLINK', key)
+    gone[key], seen[key] = true, nil
     at = past(at + 3)
   else
     if added[key] or removed[key] then
@@ -109,6 +131,7 @@ while at <= #ARGV do
     at = past(at + 2)
   end
 end
+for _, command in ipairs(todo) do redis.call(unpack(command)) end
 return 1
 `);
 

@@ -143,6 +143,17 @@ describe('a change', () => {
     expect(await redis.exists(names.hash('roles'))).toBe(0);
   });
 
+  it('is not made, members neither, where the stream takes no further record', async () => {
+    const { names, write } = begin();
+    await redis.xadd(names.audit, '18446744073709551615-18446744073709551615', 'x', 'y');
+    const refused = { code: 'UNREACHABLE', message: expect.stringContaining('nothing was written') };
+    const role = { key: names.hash('roles'), field: 'a', before: undefined, after: ROLE('a') };
+    const member = { key: names.members('g'), member: 'alice', isMember: true };
+    await expect(write(member)).rejects.toMatchObject(refused);
+    await expect(write(member, role)).rejects.toMatchObject(refused);
+    expect(await redis.exists(names.members('g'), names.hash('roles'))).toBe(0);
+  });
+
   it('of 10,000 records is one step, each of them on record', async () => {
     const { names, write, changes } = begin();
     const count = 10_000;
