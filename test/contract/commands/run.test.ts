@@ -75,7 +75,7 @@ describe('run', () => {
     const { code, stdout } = await run('bedrock:plain', '--prompt', 'Say ${word}');
     expect(code).toBe(0);
     expect(stdout).toContain('Say ${word}');
-    expect(stdout).toContain('\n\nfinishReason STOP\n');
+    expect(stdout).toMatch(/\n\nfinishReason STOP(, (prompt|completion) tokens \d+)*\n/);
     await run('bedrock:plain', '--prompt', 'Say ${word}', '--var', 'word=a=b ${x}');
     expect((await sent()).map(({ message }) => message)).toEqual(['Say ${word}', 'Say a=b ${x}']);
   });
