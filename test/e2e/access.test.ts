@@ -147,12 +147,14 @@ describe('a catalog seeded with redis-cli alone', () => {
     }
   });
 
-  it('puts each denial on record', async () => {
-    const { workflow } = await world.runTask(embed('nothing'));
+  it('puts a denial on record, the first of its kind in a minute with its task', async () => {
+    const asked = embed('nothing');
+    const model = 'never.asked-for-before';
+    const { workflow } = await world.runTask({ ...asked, input: { ...asked.input, model } });
     const entries = await world.redis.xrange(world.key('run:denials'), '-', '+');
     const mine = entries.map(([, fields]) => fields).find((fields) => fields.includes(workflow.workflowId));
     expect(mine).toEqual(
-      expect.arrayContaining(['subject', 'USER:app:nothing', 'target', `bedrock-prod:${EMBED}`, 'mode', 'enforce']),
+      expect.arrayContaining(['subject', 'USER:app:nothing', 'target', `bedrock-prod:${model}`, 'mode', 'enforce']),
     );
   });
 
