@@ -115,9 +115,13 @@ function generationOf(input: Generated): Generated {
 }
 
 function demandDistinct(tools: readonly { readonly name: string }[]): void {
-  const twice = tools.find(({ name }, index) => tools.findIndex((other) => other.name === name) < index);
-  if (twice === undefined) return;
-  throw new ServiceError('INPUT_INVALID', `Input tools: the tool ${twice.name} is there twice`, { field: 'tools' });
+  const names = new Set<string>();
+  for (const { name } of tools) {
+    if (names.has(name)) {
+      throw new ServiceError('INPUT_INVALID', `Input tools: the tool ${name} is there twice`, { field: 'tools' });
+    }
+    names.add(name);
+  }
 }
 
 /** All that a model has to read, without images, of whose tokens nothing is known. */

@@ -23,8 +23,19 @@ export const NOT_SERVED = [
   'webSearch',
 ] as const;
 
+/** Far above what any model reads with profit: what one task may ask of the worker that all share. */
+export const MAXIMUM_MESSAGES = 1_000;
+/** Calls and results of tools, in all messages together. */
+export const MAXIMUM_TOOL_CALLS = 1_000;
+export const MAXIMUM_TOOLS = 128;
+
 const unread = z.unknown().optional();
 const record = z.record(z.string(), z.unknown());
+
+/** The length first: no item of a list that is too long is read. */
+function listOf<T extends z.ZodType>(item: T, maximum: number) {
+  return z.array(z.unknown()).max(maximum, `more than ${maximum}`).pipe(z.array(item));
+}
 
 /** The open-source server's ToolCall (ai/…/model/ToolCall.java). What stands in `type` and `integrationNames` is for Conductor. */
 const toolCall = z.strictObject({
@@ -45,7 +56,7 @@ export const chatMessage = z.strictObject({
   message: unread,
   media: z.array(z.string()).nullish(),
   mimeType: unread,
-  toolCalls: z.array(toolCall).nullish(),
+  toolCalls: listOf(toolCall, MAXIMUM_TOOL_CALLS).nullish(),
 });
 export type ChatMessage = z.infer<typeof chatMessage>;
 
@@ -80,9 +91,9 @@ export const chatCompleteInput = z.object({
   instructions: z.string().optional(),
   promptVersion: number.pipe(z.number().int().min(1)).optional(),
   promptVariables: record.optional(),
-  messages: z.array(chatMessage).optional(),
+  messages: listOf(chatMessage, MAXIMUM_MESSAGES).optional(),
   userInput: z.string().optional(),
-  tools: z.array(tool).optional(),
+  tools: listOf(tool, MAXIMUM_TOOLS).optional(),
   documents: z.array(document).optional(),
   allowRawPrompts: unread,
   ...generation,

@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { ChatTurn } from '../integrations/codec.ts';
-import type { ChatMessage, ToolCallInput } from './chat-inputs.ts';
+import { type ChatMessage, MAXIMUM_TOOL_CALLS, type ToolCallInput } from './chat-inputs.ts';
 import { readImage } from './data-uri.ts';
 import { createToolExchanges } from './tool-exchanges.ts';
 
@@ -19,6 +19,7 @@ export interface Conversation {
  * the message's place as the field.
  */
 export function readConversation(messages: readonly ChatMessage[]): Conversation {
+  demandFewCalls(messages);
   const system: string[] = [];
   const turns: ChatTurn[] = [];
   const exchanges = createToolExchanges(turns);
@@ -66,6 +67,19 @@ export function readConversation(messages: readonly ChatMessage[]): Conversation
   if (turns.length === 0)
     throw invalid('messages', 'missing; give messages of {role, message}, or a text in userInput');
   return { system, turns };
+}
+
+/** Before any work is done on them. */
+function demandFewCalls(messages: readonly ChatMessage[]): void {
+  let calls = 0;
+  for (const [index, { toolCalls }] of messages.entries()) {
+    calls += toolCalls?.length ?? 0;
+    if (calls <= MAXIMUM_TOOL_CALLS) continue;
+    throw invalid(
+      `messages.${index}.toolCalls`,
+      `more than ${MAXIMUM_TOOL_CALLS} calls and results of tools in a conversation`,
+    );
+  }
 }
 
 /** What a message of its role has no place for: refused, not dropped. */

@@ -90,6 +90,12 @@ describe('a chat task', () => {
     });
   });
 
+  it('takes 1,000 messages and 128 tools', async () => {
+    const tools = Array.from({ length: 128 }, (_, index) => ({ name: `tool_${index}` }));
+    const body = await sentFor({ messages: Array(1_000).fill(MESSAGES[0]), tools });
+    expect(body).toMatchObject({ message: expect.stringContaining('Hi'), tools: { length: 128 } });
+  });
+
   it('takes userInput as its one message, and none beside messages', async () => {
     expect(await sentFor({ userInput: 'Hi', messages: [] })).toMatchObject({ message: 'Hi' });
     expect(await refusalOf({ userInput: 'Hi', messages: MESSAGES })).toMatchObject({ field: 'userInput' });
@@ -115,6 +121,24 @@ describe('a chat task', () => {
       'messages.0.content',
     ],
     ['with a tool twice', { messages: MESSAGES, tools: [{ name: 'a' }, { name: 'a' }] }, 'INPUT_INVALID', 'tools'],
+    [
+      'with more than 1,000 messages, before any is read',
+      { messages: Array(1_001).fill({ role: 'bot' }) },
+      'INPUT_INVALID',
+      'messages',
+    ],
+    [
+      'with more than 1,000 calls in a message, before any is read',
+      { messages: [{ role: 'tool', toolCalls: Array(1_001).fill({}) }] },
+      'INPUT_INVALID',
+      'messages.0.toolCalls',
+    ],
+    [
+      'with more than 128 tools, before any is read',
+      { messages: MESSAGES, tools: Array(129).fill({}) },
+      'INPUT_INVALID',
+      'tools',
+    ],
     [
       'with documents that are no texts',
       { messages: MESSAGES, documents: [{ title: 1 }] },

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ChatMessage } from '../../src/calls/chat-inputs.ts';
 import { readConversation } from '../../src/calls/conversation.ts';
 import { ServiceError } from '../../src/errors.ts';
@@ -12,6 +12,7 @@ const results = (...names: readonly string[]): ChatMessage => ({
   role: 'tool',
   toolCalls: names.map((name) => ({ taskReferenceName: `ref-${name}`, name, output: { of: name } })),
 });
+const names = (count: number) => Array.from({ length: count }, (_, index) => `t${index}`);
 const PIXEL = 'data:image/png;base64,iVBORw0KGgo=';
 
 /** Roles, and in brackets the tools that are called or answered. */
@@ -96,6 +97,37 @@ describe('a conversation', () => {
     ]);
   });
 
+  it('gives ids that differ among those that look like one made up', () => {
+    const toolCalls = ['a', 'a-2', 'a', undefined, 'call-5', 'call', undefined, 'a', 'call'].map(
+      (taskReferenceName) => ({ taskReferenceName, name: 'x', output: 1 }),
+    );
+    const { turns } = readConversation([user, { role: 'tool', toolCalls }]);
+    const ids = turns.flatMap((turn) => (turn.role === 'tool-calls' ? turn.calls.map(({ id }) => id) : []));
+    expect(ids).toEqual(['a', 'a-2', 'a-3', 'call-4', 'call-5', 'call', 'call-7', 'a-4', 'call-2']);
+  });
+
+  it('gives a result to the first call of its name that has none, whichever others were named by their tasks', () => {
+    const call = (taskReferenceName: string) => ({ taskReferenceName, name: 'a' });
+    const result = (output: number, taskReferenceName?: string) => ({ taskReferenceName, name: 'a', output });
+    const { turns } = readConversation([
+      user,
+      { role: 'tool_call', toolCalls: [call('x'), call('y'), call('x'), call('z')] },
+      { role: 'tool', toolCalls: [result(1, 'x'), result(2), result(3, 'x'), result(4)] },
+    ]);
+    expect(turns[2]).toMatchObject({ results: [{ output: 1 }, { output: 2 }, { output: 3 }, { output: 4 }] });
+    expect(turns).toHaveLength(3);
+  });
+
+  it('counts the repeats of a task on from where it was, and not from 2 each time', () => {
+    // Every id that is looked for is one more question whether it is there: a count, not a time.
+    const has = vi.spyOn(Set.prototype, 'has');
+    const toolCalls = Array.from({ length: 1_000 }, () => ({ taskReferenceName: 'a', name: 'x', output: 1 }));
+    readConversation([user, { role: 'tool', toolCalls }]);
+    const looked = has.mock.calls.length;
+    has.mockRestore();
+    expect(looked).toBeLessThan(3_000);
+  });
+
   it('keeps a parameter that is called method where it is the model’s own', () => {
     const toolCalls = [{ name: 'a', inputParameters: { method: 'get' }, output: 1 }];
     expect(readConversation([user, { role: 'tool', toolCalls }]).turns).toMatchObject([
@@ -156,6 +188,16 @@ describe('a conversation', () => {
       [{ role: 'user', media: [`data:image/png;base64,${'A'.repeat(5_242_884)}`] }],
       'messages.0.media.0',
       /more than 3.75 MB/,
+    ],
+    [
+      'more calls and results of tools than 1,000 in all',
+      [
+        user,
+        ...Array.from({ length: 10 }, () => [calls(...names(50)), results(...names(50))]).flat(),
+        { role: 'tool', toolCalls: [{ name: 'a' }] },
+      ],
+      'messages.21.toolCalls',
+      /more than 1000/,
     ],
     [
       '21 images',
