@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { failureOf, ServiceError } from '../errors.ts';
-import type { ChatReply, ChatRequest, ToolCall } from '../integrations/codec.ts';
+import { answerInvalid } from '../integrations/answers.ts';
+import type { ChatReply, ChatRequest, Family, ToolCall } from '../integrations/codec.ts';
 import { renderTemplate } from '../prompts/render.ts';
 import { type ChatMessage, chatCompleteInput, isPromptName, NOT_SERVED, says, type ToolSpec } from './chat-inputs.ts';
 import { readConversation } from './conversation.ts';
@@ -8,6 +9,9 @@ import { jsonIn, parseJsonText } from './json-text.ts';
 import { renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
 import { readInput } from './task-inputs.ts';
+
+/** Of a tool's name that nobody offered: Bedrock's own are at most 64 long. */
+const SHOWN_NAME_CHARACTERS = 64;
 
 /**
  * LLM_CHAT_COMPLETE: the next message of a conversation. Orkes: "LLM Chat Complete" task. Shapes of messages, tools and calls of tools are
@@ -56,7 +60,8 @@ export const chatComplete: CallKind = {
       finish(answer) {
         const reply = codec.decode(answer);
         try {
-          return { output: outputOf(reply, tools, resultOf(reply, input.jsonOutput, name)), tokens: reply.tokens };
+          const calls = reply.toolCalls.map((call) => toolCallOf(call, tools, model.family));
+          return { output: outputOf(reply, calls, resultOf(reply, input.jsonOutput, name)), tokens: reply.tokens };
         } catch (error) {
           return { error: failureOf(error), tokens: reply.tokens };
         }
@@ -144,27 +149,39 @@ function resultOf({ text, toolCalls }: ChatReply, jsonOutput: boolean | undefine
 }
 
 function outputOf(
-  { finishReason, toolCalls, citations }: ChatReply,
-  tools: readonly ToolSpec[],
+  { finishReason, citations }: ChatReply,
+  toolCalls: readonly Readonly<Record<string, unknown>>[],
   result: unknown,
 ): Readonly<Record<string, unknown>> {
   return {
     result,
     finishReason,
-    ...(toolCalls.length === 0 ? {} : { toolCalls: toolCalls.map((call) => toolCallOf(call, tools)) }),
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
     ...(citations.length === 0 ? {} : { citations }),
   };
 }
 
-/** The open-source server's ToolCall, as its LLMHelper.java makes it: ready to run as a task of Conductor's. */
-function toolCallOf({ id, name, parameters }: ToolCall, tools: readonly ToolSpec[]): Readonly<Record<string, unknown>> {
+/**
+ * The open-source server's ToolCall, as its LLMHelper.java makes it: ready to run as a task of Conductor's. So a tool that the
+ * task does not offer is none that its model may call: throws ANSWER_INVALID.
+ */
+function toolCallOf(
+  { id, name, parameters }: ToolCall,
+  tools: readonly ToolSpec[],
+  family: Family,
+): Readonly<Record<string, unknown>> {
   const spec = tools.find((tool) => tool.name === name);
+  if (spec === undefined) {
+    // In quotes, so that no line of a log is the model's.
+    const called = JSON.stringify(name.slice(0, SHOWN_NAME_CHARACTERS));
+    throw answerInvalid(family, `it calls a tool ${called} that the task's tools do not have`);
+  }
   return {
     taskReferenceName: id ?? randomUUID(),
     name,
-    integrationNames: spec?.integrationNames ?? {},
-    type: spec?.type ?? 'SIMPLE',
-    // A parameter of the model's own that is called so is kept; the open-source server writes over it.
-    inputParameters: { method: name, ...parameters },
+    integrationNames: spec.integrationNames ?? {},
+    type: spec.type ?? 'SIMPLE',
+    // Last: a parameter that is called so would send the call elsewhere, and a model may have read it in somebody's message.
+    inputParameters: { ...parameters, method: name },
   };
 }

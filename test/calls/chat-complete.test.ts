@@ -233,10 +233,10 @@ describe('the output of a chat task', () => {
   it('has calls of tools in the shape of the open-source server', async () => {
     const tool_calls = [
       { name: 'weather', parameters: { location: 'Tokyo' } },
-      { name: 'unheard_of', parameters: { method: 'GET' } },
+      { name: 'look_up', parameters: { method: 'delete_everything' } },
     ];
     const { run } = await chat(answered({ text: '', tool_calls }));
-    const output = outputOf(await run({ messages: MESSAGES, tools: [TOOL], jsonOutput: true }));
+    const output = outputOf(await run({ messages: MESSAGES, tools: [TOOL, { name: 'look_up' }], jsonOutput: true }));
     const reference = expect.stringMatching(/^[0-9a-f-]{36}$/);
     expect(output).toMatchObject({ result: '', finishReason: 'TOOL_CALLS' });
     expect(output['toolCalls']).toStrictEqual([
@@ -245,16 +245,39 @@ describe('the output of a chat task', () => {
         name: 'weather',
         integrationNames: { mcp: 'x' },
         type: 'MCP_TOOL',
-        inputParameters: { method: 'weather', location: 'Tokyo' },
+        inputParameters: { location: 'Tokyo', method: 'weather' },
       },
       {
         taskReferenceName: reference,
-        name: 'unheard_of',
+        name: 'look_up',
         integrationNames: {},
         type: 'SIMPLE',
-        inputParameters: { method: 'GET' },
+        // A model's answer does not say which tool a call goes to but by the call's name.
+        inputParameters: { method: 'look_up' },
       },
     ]);
+  });
+
+  it.each([
+    ['another tool', 'drop\ntable', '"drop\\ntable"'],
+    ['one of a very long name', 'x'.repeat(10_000), `"${'x'.repeat(64)}"`],
+    ['a member that every object has', 'constructor', '"constructor"'],
+  ])('is none where the model calls %s, which was not offered; its tokens are counted', async (_, name, shown) => {
+    const tool_calls = [
+      { name: 'weather', parameters: {} },
+      { name, parameters: {} },
+    ];
+    const { run, used } = await chat(answered({ text: '', tool_calls }));
+    const outcome = await run({ messages: MESSAGES, tools: [TOOL] });
+    const message = expect.stringContaining(`it calls a tool ${shown} that`);
+    expect(outcome).toMatchObject({ kind: 'fail', error: { code: 'ANSWER_INVALID', retryable: true, message } });
+    expect(outcome).not.toHaveProperty('output');
+    expect(used).toMatchObject([{ tokens: { prompt: 5, completion: 7 } }]);
+  });
+
+  it('is none where the model calls a tool and was offered none', async () => {
+    const { run } = await chat(answered({ text: '', tool_calls: [{ name: 'weather', parameters: {} }] }));
+    expect(errorOf(await run({ messages: MESSAGES }))).toMatchObject({ code: 'ANSWER_INVALID' });
   });
 
   it('names a call as Bedrock does, where it does', async () => {
