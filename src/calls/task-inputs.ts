@@ -127,7 +127,8 @@ export interface ReadInput<T> {
 
 /**
  * A task's inputs against the schema of its type, with the model's `defaults` where the task gives none. Throws
- * INPUT_INVALID with the field's name (see `blameDefaults` for a fault that a default brought in).
+ * INPUT_INVALID with the field's name (see `blameDefaults` for a fault that a default brought in), also for one that is nested
+ * more than 200 deep.
  */
 export function readInput<T>(
   input: TaskInput,
@@ -137,6 +138,7 @@ export function readInput<T>(
   const given = withoutNulls(input);
   const known = Object.keys(schema.shape);
   const filled = { ...withoutNulls(defaults), ...given };
+  demandShallow(filled);
   const read = parseValue(filled, schema);
   if (!read.ok) throw invalidInput(read.faults);
   const unread = Object.keys(given)
@@ -147,6 +149,32 @@ export function readInput<T>(
     value: read.value,
     notes: unread.map((key) => `The input "${key}" is not known and was not used.${didYouMean(key, known)}`),
   };
+}
+
+/** Lists and objects in one another: no schema or history comes near it, and what writes JSON ends at a few thousand. */
+const DEEPEST = 200;
+/** `messages.0.message`: enough to find it by. */
+const PLACE_STEPS = 3;
+
+function demandShallow(input: TaskInput): void {
+  const path = tooDeep(input, 0);
+  if (path === undefined) return;
+  const place = path
+    .slice(0, PLACE_STEPS)
+    .map((key) => key.slice(0, 100))
+    .join('.');
+  throw invalidInput([{ field: place, message: `is nested more than ${DEEPEST} deep` }]);
+}
+
+/** The way to a value that lies too deep. It goes no deeper itself. */
+function tooDeep(value: object, depth: number): string[] | undefined {
+  if (depth > DEEPEST) return [];
+  for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner !== 'object' || inner === null) continue;
+    const path = tooDeep(inner, depth + 1);
+    if (path !== undefined) return [key, ...path];
+  }
+  return undefined;
 }
 
 /** A slip or two is worth a note; a thousand are something else. */

@@ -140,6 +140,12 @@ describe('a chat task', () => {
       'tools',
     ],
     [
+      'with a message that is nested 20,000 deep',
+      { messages: [...MESSAGES, { role: 'user', message: JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) }] },
+      'INPUT_INVALID',
+      'messages.1.message',
+    ],
+    [
       'with documents that are no texts',
       { messages: MESSAGES, documents: [{ title: 1 }] },
       'INPUT_INVALID',

@@ -56,6 +56,20 @@ describe('the inputs of a task', () => {
     }
   });
 
+  it('are read down to a depth of 200, and refused below that with their place', () => {
+    const nested = (depth: number, open: string, close: string) =>
+      JSON.parse(open.repeat(depth) + close.repeat(depth)) as unknown;
+    expect(text({ promptVariables: { a: nested(199, '[', ']') } }).value.promptVariables).toBeDefined();
+    for (const depth of [200, 20_000, 200_000]) {
+      const variables = { promptVariables: { a: [nested(depth, '[', ']')] } };
+      const fault = { code: 'INPUT_INVALID', field: 'promptVariables.a.0' };
+      expect(faultOf(() => text(variables))).toMatchObject(fault);
+      expect(faultOf(() => text({}, variables))).toMatchObject(fault);
+    }
+    const { field } = faultOf(() => text({ ['x'.repeat(10_000)]: nested(201, '[', ']') }));
+    expect(field).toBe(`${'x'.repeat(100)}.0.0`);
+  });
+
   it('name every fault at once', () => {
     const { message } = faultOf(() => text({ temperature: 'x', maxTokens: 'y' }));
     expect(message).toMatch(/temperature: .*maxTokens: /);
