@@ -51,8 +51,12 @@ export function createTokenAccounts(parts: TokenAccountsParts): TokenAccounts {
   });
   const latest = new Map<string, Spent & { readonly limit: Limit }>();
   const found = new Map<string, Reached & { readonly until: number }>();
-  /** What a limited call used could not be written yet: nothing limited starts before. */
-  let owed = false;
+  /**
+   * How often what a limited call used could not be written at once, and up to which of these times it is written by now:
+   * nothing limited starts before all is. Counts, since it may happen again while what was owed is being written.
+   */
+  let owed = 0;
+  let paid = 0;
   let failing = false;
 
   function heard(limit: Limit, now: Spent): void {
@@ -71,9 +75,10 @@ export function createTokenAccounts(parts: TokenAccountsParts): TokenAccounts {
   }
 
   async function reached(limits: readonly Limit[]): Promise<ReadonlyMap<Limit, Reached>> {
-    if (owed) {
+    if (owed > paid) {
+      const writing = owed;
       await usage.flush();
-      owed = false;
+      paid = Math.max(paid, writing);
     }
     const answers = await readSpent(spent, limits);
     const usedUp = new Map<Limit, Reached>();
@@ -120,7 +125,7 @@ export function createTokenAccounts(parts: TokenAccountsParts): TokenAccounts {
       try {
         await inTime(usage.flush(), SETTLE_MS);
       } catch {
-        owed = true;
+        owed += 1;
       }
     },
   };

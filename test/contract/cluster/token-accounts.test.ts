@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
@@ -36,12 +37,18 @@ afterEach(async () => {
   await proxy.close();
 });
 
+interface ReplicaOptions {
+  readonly periodAt?: PeriodAt;
+  readonly catalog?: () => Snapshot;
+  readonly commandTimeout?: number;
+}
+
 /** One worker's part, over a connection of its own. */
-async function replica(more: { readonly periodAt?: PeriodAt } = {}) {
+async function replica({ commandTimeout = RUNTIME_CONNECTION.commandTimeout, ...more }: ReplicaOptions = {}) {
   made += 1;
   const instance = `worker/${made}`;
   const redis = openRedis({ url: `redis://127.0.0.1:${proxy.port}`, cluster: false }, 'limits', captured.log, {
-    ...RUNTIME_CONNECTION,
+    ...{ ...RUNTIME_CONNECTION, commandTimeout },
     retryStrategy: () => 20,
   });
   connections.push(redis);
@@ -199,6 +206,46 @@ describe('a Redis that is away', () => {
     expect(await one.usedUp()).toBe(11);
     await one.usage.flush();
     expect(await spent()).toBe(11);
+  });
+
+  it('still has to hear of what was used while it was told of what it had not heard before', async () => {
+    await setLimit(10);
+    // The catalog is asked when what was spent is heard: the connection ends just then, so that what comes next is not written.
+    let [armed, ends] = [false, 0];
+    const catalog = () => {
+      if (armed) {
+        armed = false;
+        ends += 1;
+        one.redis.disconnect(true);
+      }
+      return snapshot;
+    };
+    // What is written in many steps takes longer than one may; here it is one that may take longer.
+    const one = await replica({ catalog, commandTimeout: 10_000 });
+    one.record(1);
+    await one.limits.settle();
+    await proxy.cut();
+    await until(() => one.redis.status !== 'ready');
+    one.record(6);
+    await one.limits.settle();
+    await proxy.mend();
+    await until(() => one.redis.status === 'ready', 10_000);
+    // Longer than an outcome waits until what it used is written.
+    proxy.delay(4_000);
+    armed = true;
+    const asked = one.usedUp();
+    asked.catch(() => undefined);
+    await until(async () => (await spent()) === 7);
+    one.record(4);
+    await one.limits.settle();
+    expect(ends).toBe(0);
+    const back = once(one.redis, 'ready');
+    proxy.delay(0);
+    await expect(asked).rejects.toThrow();
+    expect(ends).toBe(1);
+    await back;
+    expect(await spent()).toBe(7);
+    expect(await one.usedUp()).toBe(11);
   });
 
   it('counts once what it had counted when its answer was lost', async () => {
