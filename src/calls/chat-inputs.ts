@@ -32,11 +32,6 @@ export const MAXIMUM_TOOLS = 128;
 const unread = z.unknown().optional();
 const record = z.record(z.string(), z.unknown());
 
-/** The length first: no item of a list that is too long is read. */
-function listOf<T extends z.ZodType>(item: T, maximum: number) {
-  return z.array(z.unknown()).max(maximum, `more than ${maximum}`).pipe(z.array(item));
-}
-
 /** The open-source server's ToolCall (ai/…/model/ToolCall.java). What stands in `type` and `integrationNames` is for Conductor. */
 const toolCall = z.strictObject({
   taskReferenceName: z.string().nullish(),
@@ -56,7 +51,7 @@ export const chatMessage = z.strictObject({
   message: unread,
   media: z.array(z.string()).nullish(),
   mimeType: unread,
-  toolCalls: listOf(toolCall, MAXIMUM_TOOL_CALLS).nullish(),
+  toolCalls: z.array(toolCall).max(MAXIMUM_TOOL_CALLS, `more than ${MAXIMUM_TOOL_CALLS}`).nullish(),
 });
 export type ChatMessage = z.infer<typeof chatMessage>;
 
@@ -91,9 +86,9 @@ export const chatCompleteInput = z.object({
   instructions: z.string().optional(),
   promptVersion: number.pipe(z.number().int().min(1)).optional(),
   promptVariables: record.optional(),
-  messages: listOf(chatMessage, MAXIMUM_MESSAGES).optional(),
+  messages: z.array(chatMessage).max(MAXIMUM_MESSAGES, `more than ${MAXIMUM_MESSAGES}`).optional(),
   userInput: z.string().optional(),
-  tools: listOf(tool, MAXIMUM_TOOLS).optional(),
+  tools: z.array(tool).max(MAXIMUM_TOOLS, `more than ${MAXIMUM_TOOLS}`).optional(),
   documents: z.array(document).optional(),
   allowRawPrompts: unread,
   ...generation,

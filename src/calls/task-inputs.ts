@@ -169,10 +169,12 @@ function demandShallow(input: TaskInput): void {
 /** The way to a value that lies too deep. It goes no deeper itself. */
 function tooDeep(value: object, depth: number): string[] | undefined {
   if (depth > DEEPEST) return [];
-  for (const [key, inner] of Object.entries(value)) {
-    if (typeof inner !== 'object' || inner === null) continue;
-    const path = tooDeep(inner, depth + 1);
-    if (path !== undefined) return [key, ...path];
+  // Every input comes by here: names are made for the one place that is told.
+  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  for (const [index, one] of inner.entries()) {
+    if (typeof one !== 'object' || one === null) continue;
+    const path = tooDeep(one, depth + 1);
+    if (path !== undefined) return [Object.keys(value)[index] ?? '', ...path];
   }
   return undefined;
 }
