@@ -39,7 +39,10 @@ export function didYouMean(wanted: string, known: Iterable<string>): string {
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const name of known) {
-    const distance = leven(wanted.toLowerCase(), name.toLowerCase(), { maxDistance: limit + 1 });
+    const [one, other] = [wanted.toLowerCase(), name.toLowerCase()];
+    // They are at least that far apart.
+    if (Math.abs(one.length - other.length) >= bestDistance) continue;
+    const distance = leven(one, other, { maxDistance: bestDistance });
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
   return best === undefined ? '' : ` Did you mean "${best}"?`;

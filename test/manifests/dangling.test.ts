@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { danglingReferences } from '../../src/manifests/dangling.ts';
 import { snapshotOf, type World, wantedOf } from './worlds.ts';
 
@@ -37,6 +37,16 @@ describe('what a manifest names', () => {
       'm.yaml:5:7: the grant of GROUP:analyst on PROMPT:q: the group analyst does not exist. Did you mean "analysts"?',
       'm.yaml:5:33: the grant of GROUP:analyst on PROMPT:q: the prompt q does not exist. Did you mean "p"?',
     ]);
+  });
+
+  it('is a fault each time, with a hint in the first twenty, for which the names are gathered once', async () => {
+    const snapshot = await snapshotOf({ records: { integrations: { prod: INTEGRATION } } });
+    const names = vi.spyOn(snapshot, 'names');
+    const models = Array.from({ length: 25 }, (_, index) => `"prd:m${index}": {}`);
+    const faults = danglingReferences(snapshot, wantedOf(`models: { ${models.join(', ')} }`), []);
+    const isHinted = faults.map(({ message }) => message.endsWith(' Did you mean "prod"?'));
+    expect(isHinted).toEqual(models.map((_, index) => index < 20));
+    expect(names).toHaveBeenCalledTimes(1);
   });
 
   it('is a fault where the same manifests would prune it', async () => {
