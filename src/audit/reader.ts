@@ -98,8 +98,13 @@ export function fits(record: ChangeRecord | DenialRecord, { kind, action, name, 
   if (kind !== undefined && record.kind !== kind) return false;
   if (action !== undefined && record.action !== action) return false;
   const wanted = name === undefined ? undefined : withoutAccounts(name);
-  if (wanted !== undefined && record.name !== wanted && !record.name.split(' → ').includes(wanted)) return false;
+  if (wanted !== undefined && record.name !== wanted && !isSideOf(record.name, wanted)) return false;
   return isWho(subject, [record.subject, record.accessKey, record.label]);
+}
+
+/** Either side of a grant's name may hold an arrow itself. */
+function isSideOf(name: string, side: string): boolean {
+  return name.startsWith(`${side} → `) || name.endsWith(` → ${side}`);
 }
 
 function isWho(wanted: string | undefined, names: readonly (string | undefined)[]): boolean {
