@@ -6,7 +6,7 @@ import { sealBareSecrets } from '../integrations/secrets/seal-bare.ts';
 import { SECRET_FIELDS } from '../integrations/secrets/secret-fields.ts';
 import { acceptConfiguration } from '../integrations/secrets/written-configuration.ts';
 import { makePlan } from '../manifests/apply.ts';
-import { type Change, splitGrantName } from '../manifests/changes.ts';
+import type { Change } from '../manifests/changes.ts';
 import type { ManifestFault, Wanted } from '../manifests/manifest.ts';
 import { type ShownPlan, shownPlan } from '../manifests/shown-plan.ts';
 import { isSystemRole } from '../rbac/permissions.ts';
@@ -130,9 +130,10 @@ function editsOf(
   return [...edits, ...sure.values()];
 }
 
-function editsFor(names: KeyNames, snapshot: Snapshot, caller: Caller, { kind, name, after }: Change): Edit[] {
-  if (kind === 'grants') {
-    const { subject, target } = splitGrantName(name);
+function editsFor(names: KeyNames, snapshot: Snapshot, caller: Caller, change: Change): Edit[] {
+  const { kind, name, after } = change;
+  if (change.kind === 'grants') {
+    const { subject, target } = change;
     const before = snapshot.grantText(subject, target);
     return [{ key: names.grants(subject), field: target, before, after: after === null ? undefined : String(after) }];
   }

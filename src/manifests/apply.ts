@@ -8,7 +8,7 @@ import { ANY, type Edit } from '../redis/edits.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { Trail } from '../redis/trail.ts';
 import type { Keyring } from '../secrets/keyring.ts';
-import { type Change, splitGrantName } from './changes.ts';
+import type { Change } from './changes.ts';
 import { danglingReferences } from './dangling.ts';
 import { keepLastAdmin } from './last-admin.ts';
 import type { ManifestFault, Wanted } from './manifest.ts';
@@ -79,18 +79,16 @@ export function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Pl
 
 function editsOf(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): Edit[] {
   return changes.flatMap((change): Edit[] => {
-    const { kind, name, before, after } = change;
+    const { before, after } = change;
     const key = keyOf(names, change);
-    switch (kind) {
+    switch (change.kind) {
       case 'members':
         return memberEdits(key, (before ?? []) as readonly string[], (after ?? []) as readonly string[]);
       case 'grants':
-        return [
-          { key, field: splitGrantName(name).target, before: ANY, after: after === null ? undefined : String(after) },
-        ];
+        return [{ key, field: change.target, before: ANY, after: after === null ? undefined : String(after) }];
       default: {
-        const raw = snapshot.parts.tables[kind].get(name)?.raw;
-        return [{ key, field: name, before: raw, after: after === null ? undefined : JSON.stringify(after) }];
+        const raw = snapshot.parts.tables[change.kind].get(change.name)?.raw;
+        return [{ key, field: change.name, before: raw, after: after === null ? undefined : JSON.stringify(after) }];
       }
     }
   });
@@ -119,10 +117,10 @@ function refuseWrongTypes(snapshot: Snapshot, names: KeyNames, changes: readonly
   }
 }
 
-function keyOf(names: KeyNames, { kind, name }: Change): string {
-  if (kind === 'members') return names.members(name);
-  if (kind === 'grants') return names.grants(splitGrantName(name).subject);
-  return names.hash(kind);
+function keyOf(names: KeyNames, change: Change): string {
+  if (change.kind === 'members') return names.members(change.name);
+  if (change.kind === 'grants') return names.grants(change.subject);
+  return names.hash(change.kind);
 }
 
 function keysOf(names: KeyNames, wanted: Wanted): string[] {

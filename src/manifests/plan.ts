@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { MANIFEST_KINDS } from '../redis/keys.ts';
-import { type Change, grantName } from './changes.ts';
+import { type Change, grantName, type RecordChange } from './changes.ts';
 import type { Wanted } from './manifest.ts';
 
 /**
@@ -33,23 +33,39 @@ export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { pru
   for (const [subject, targets] of wanted.grants) {
     for (const [target, after] of targets) {
       const before = snapshot.grantText(subject, target) ?? null;
-      addChange(changes, 'grants', grantName(subject, target), before, after);
+      addGrantChange(changes, subject, target, before, after);
     }
   }
   if (prune && wanted.kinds.has('grants')) {
     for (const { subject, target, text } of snapshot.grantTexts()) {
       if (wanted.grants.get(subject)?.has(target)) continue;
-      addChange(changes, 'grants', grantName(subject, target), text, null);
+      addGrantChange(changes, subject, target, text, null);
     }
   }
   return changes;
 }
 
-function addChange(changes: Change[], kind: Change['kind'], name: string, before: unknown, after: unknown): void {
-  if (before === null && after === null) return;
-  if (before === null) changes.push({ action: 'create', kind, name, before, after });
-  else if (after === null) changes.push({ action: 'delete', kind, name, before, after });
-  else if (!isDeepStrictEqual(before, after)) changes.push({ action: 'update', kind, name, before, after });
+function addChange(changes: Change[], kind: RecordChange['kind'], name: string, before: unknown, after: unknown): void {
+  const action = actionOf(before, after);
+  if (action !== undefined) changes.push({ action, kind, name, before, after });
+}
+
+function addGrantChange(
+  changes: Change[],
+  subject: string,
+  target: string,
+  before: string | null,
+  after: string | null,
+): void {
+  const action = actionOf(before, after);
+  const name = grantName(subject, target);
+  if (action !== undefined) changes.push({ action, kind: 'grants', name, subject, target, before, after });
+}
+
+function actionOf(before: unknown, after: unknown): Change['action'] | undefined {
+  if (before === null) return after === null ? undefined : 'create';
+  if (after === null) return 'delete';
+  return isDeepStrictEqual(before, after) ? undefined : 'update';
 }
 
 /** An application stays the one that its access keys were made for: its `uid` was given to it, and stands in no manifest. */

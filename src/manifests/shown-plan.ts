@@ -5,7 +5,7 @@ import type { Change } from './changes.ts';
 import { type Leaves, leavesOf } from './leaves.ts';
 
 /** A change as it may be shown: its secrets masked. */
-export interface ShownChange extends Change {
+export interface ShownChange extends Pick<Change, 'action' | 'kind' | 'name' | 'before' | 'after'> {
   /** Paths of secrets that change, where the mask stands on both sides. */
   readonly hidden: readonly string[];
   /** It takes away what an earlier record of a new one's name left behind. */
@@ -27,8 +27,8 @@ export function shownPlan({ changes, kept, swept }: Plan): ShownPlan {
 
 /** A record of Redis that cannot be read may hold a secret anywhere. */
 function shown(change: Change, leftBehind: boolean): ShownChange {
-  if (change.kind !== 'integrations') return { ...change, hidden: [], leftBehind };
-  const { before, after } = change;
+  const { action, kind, name, before, after } = change;
+  if (kind !== 'integrations') return { action, kind, name, before, after, hidden: [], leftBehind };
   const isReadable = before === null || integrationRecord.safeParse(before).success;
   const masked = { before: isReadable ? maskSecrets(before) : MASK, after: maskSecrets(after) };
   const [old, fresh, oldValues, freshValues] = [masked.before, masked.after, before, after].map((value) =>
@@ -37,5 +37,5 @@ function shown(change: Change, leftBehind: boolean): ShownChange {
   const hidden = [...fresh.keys()].filter(
     (path) => old.get(path) === fresh.get(path) && oldValues.get(path) !== freshValues.get(path),
   );
-  return { ...change, ...masked, hidden, leftBehind };
+  return { action, kind, name, ...masked, hidden, leftBehind };
 }

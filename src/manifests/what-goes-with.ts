@@ -1,6 +1,6 @@
 import { subjectsOf, targetsOf } from '../catalog/changes/leftovers.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
-import { type Change, grantName } from './changes.ts';
+import { type Change, changeKey, grantKey, grantName } from './changes.ts';
 import type { Wanted } from './manifest.ts';
 
 /**
@@ -26,7 +26,7 @@ export function whatIsSwept(snapshot: Snapshot, changes: readonly Change[], want
 }
 
 interface Kept {
-  /** `kind name` of what a change says by itself. */
+  /** What a change says by itself, by `changeKey`. */
   readonly said: ReadonlySet<string>;
   /** A subject's grant on a target, or a group's member, that stays. */
   readonly keeps: (kind: 'grants' | 'members', one: string, other: string) => boolean;
@@ -42,8 +42,8 @@ function speakingFor(snapshot: Snapshot, records: readonly Change[], { said, kee
   for (const { subject, target, text } of snapshot.grantTexts()) {
     if (!subjects.has(subject) && !targets.has(target)) continue;
     const name = grantName(subject, target);
-    if (said.has(`grants ${name}`) || keeps('grants', subject, target)) continue;
-    more.push({ action: 'delete', kind: 'grants', name, before: text, after: null });
+    if (said.has(grantKey(subject, target)) || keeps('grants', subject, target)) continue;
+    more.push({ action: 'delete', kind: 'grants', name, subject, target, before: text, after: null });
   }
   for (const [group, members] of snapshot.parts.members) {
     if (said.has(`members ${group}`)) continue;
@@ -63,5 +63,5 @@ function speakingFor(snapshot: Snapshot, records: readonly Change[], { said, kee
 }
 
 function namesOf(changes: readonly Change[]): Set<string> {
-  return new Set(changes.map(({ kind, name }) => `${kind} ${name}`));
+  return new Set(changes.map(changeKey));
 }

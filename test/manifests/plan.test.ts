@@ -71,7 +71,8 @@ describe('a plan', () => {
 
   it('sets a grant as Redis holds it, and mends one of the same words in another order', async () => {
     const manifest = 'grants: [{ subject: "USER:a", target: "PROMPT:p", access: [READ, EXECUTE] }]';
-    const change = { kind: 'grants', name: 'USER:a → PROMPT:p', after: 'READ,EXECUTE' };
+    const grant = { subject: 'USER:a', target: 'PROMPT:p' };
+    const change = { kind: 'grants', name: 'USER:a → PROMPT:p', ...grant, after: 'READ,EXECUTE' };
     expect(await plan({}, manifest)).toEqual([{ action: 'create', before: null, ...change }]);
     expect(await plan({ grants: { 'USER:a': { 'PROMPT:p': 'READ,EXECUTE' } } }, manifest)).toEqual([]);
     expect(await plan({ grants: { 'USER:a': { 'PROMPT:p': 'EXECUTE,READ' } } }, manifest)).toEqual([
@@ -104,7 +105,12 @@ describe('a plan that prunes', () => {
   it('deletes grants only where manifests name grants', async () => {
     const kept = 'grants: [{ subject: "USER:alice", target: "PROMPT:p", access: [READ] }]';
     expect(await plan(world, kept, true)).toEqual([
-      { action: 'delete', kind: 'grants', name: 'USER:alice → PROMPT:q', before: 'READ', after: null },
+      {
+        action: 'delete',
+        kind: 'grants',
+        name: 'USER:alice → PROMPT:q',
+        ...{ subject: 'USER:alice', target: 'PROMPT:q', before: 'READ', after: null },
+      },
     ]);
   });
 

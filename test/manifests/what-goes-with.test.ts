@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../src/manifests/changes.ts';
+import type { Change, RecordChange } from '../../src/manifests/changes.ts';
 import { planChanges } from '../../src/manifests/plan.ts';
 import { whatGoesWith, whatIsSwept } from '../../src/manifests/what-goes-with.ts';
 import { snapshotOf, type World, wantedOf } from './worlds.ts';
 
-const gone = (kind: Change['kind'], name: string): Change => ({
+const gone = (kind: RecordChange['kind'], name: string): Change => ({
   action: 'delete',
   kind,
   name,
@@ -20,7 +20,7 @@ const along = async (world: World, ...changes: Change[]) =>
     .sort();
 
 describe('with a deleted', () => {
-  it.each<[Change['kind'], string, string]>([
+  it.each<[RecordChange['kind'], string, string]>([
     ['users', 'alice', 'USER:alice'],
     ['groups', 'analysts', 'GROUP:analysts'],
     ['applications', 'claims', 'USER:app:claims'],
@@ -34,7 +34,7 @@ describe('with a deleted', () => {
     expect(await along({ grants }, gone(kind, name))).toEqual([`delete grants ${subject} → PROMPT:p`]);
   });
 
-  it.each<[Change['kind'], string, string, string]>([
+  it.each<[RecordChange['kind'], string, string, string]>([
     ['integrations', 'p', 'INTEGRATION_PROVIDER:p', 'INTEGRATION:p:m'],
     ['models', 'p:m', 'INTEGRATION:p:m', 'INTEGRATION_PROVIDER:p'],
     ['prompts', 'p', 'PROMPT:p', 'INTEGRATION_PROVIDER:p'],
@@ -74,6 +74,8 @@ describe('nothing goes along', () => {
       action: 'update',
       kind: 'grants',
       name: 'USER:alice → PROMPT:p',
+      subject: 'USER:alice',
+      target: 'PROMPT:p',
       before: 'READ',
       after: 'EXECUTE',
     };

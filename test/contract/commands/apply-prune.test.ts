@@ -62,6 +62,17 @@ describe('--prune', () => {
     expect(await here.contents()).toEqual({ ...rest, 'grants:GROUP:analysts': { 'PROMPT:p': 'READ' } });
   });
 
+  it('deletes a grant of a subject that holds an arrow, and of another that reads the same none', async () => {
+    await using here = await install();
+    await here.put('prompts', 'p', { template: 'Hi' });
+    await here.redis.hset(here.names.grants('USER:a → PROMPT:b'), 'PROMPT:p', 'READ');
+    await here.redis.hset(here.names.grants('USER:a'), 'PROMPT:b → PROMPT:p', 'READ');
+    const manifest =
+      'prompts: { p: { template: Hi } }\ngrants: [{ subject: "USER:b", target: "PROMPT:p", access: [READ] }]';
+    expect((await here.apply(manifest, '--prune', '--yes')).code).toBe(0);
+    expect(Object.keys(await here.contents()).sort()).toEqual(['grants:USER:b', 'prompts']);
+  });
+
   it("takes a deleted group's members and grants with it, and a user's grants and memberships", async () => {
     await using here = await seeded();
     const ran = await here.apply(
