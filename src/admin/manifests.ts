@@ -145,11 +145,27 @@ function editsFor(names: KeyNames, snapshot: Snapshot, caller: Caller, change: C
     return [...gone, ...[...fresh].map((member) => ({ key, member, isMember: true }))];
   }
   const record = kind as ManifestKind;
-  const text =
-    after === null
-      ? undefined
-      : recordText(record, after as Record<string, unknown>, { caller, before: fieldsOf(snapshot, record, name) });
-  return [{ key: names.hash(record), field: name, before: rawOf(snapshot, record, name), after: text }];
+  return [
+    {
+      key: names.hash(record),
+      field: name,
+      before: rawOf(snapshot, record, name),
+      after: after === null ? undefined : textOf(snapshot, caller, record, name, after as Record<string, unknown>),
+    },
+  ];
+}
+
+function textOf(
+  snapshot: Snapshot,
+  caller: Caller,
+  kind: ManifestKind,
+  name: string,
+  after: Readonly<Record<string, unknown>>,
+): string {
+  const stored = fieldsOf(snapshot, kind, name);
+  // The plan takes away a creator who goes, which the record that stands there does not know.
+  const before = stored && { ...stored, createdBy: after['createdBy'] };
+  return recordText(kind, after, { caller, before });
 }
 
 /** The keys that a manifest is compared with. */

@@ -72,9 +72,10 @@ export async function apply({ redis, names, wanted, prune, keyring, trail, agree
 
 export function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Plan {
   const { changes, kept } = keepLastAdmin(snapshot, planChanges(snapshot, wanted, { prune }));
-  const along = [...changes, ...whatGoesWith(snapshot, changes)];
+  const along = [...changes, ...whatGoesWith(snapshot, changes, wanted)];
   const swept = whatIsSwept(snapshot, along, wanted);
-  return { changes: [...along, ...swept], kept, swept, dangling: danglingReferences(snapshot, wanted, along) };
+  const all = [...along, ...swept];
+  return { changes: all, kept, swept, dangling: danglingReferences(snapshot, wanted, all) };
 }
 
 function editsOf(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): Edit[] {

@@ -146,3 +146,89 @@ describe('with a record that is made', () => {
     expect(await swept('prompts: { greet: { template: Hello } }', { ...left, records })).toEqual([]);
   });
 });
+
+describe('what names a record', () => {
+  const INTEGRATION = {
+    type: 'aws_bedrock_cohere',
+    configuration: { connectionType: 'CONDUCTOR_ROLE', region: 'us-east-1' },
+  };
+  const left: World = {
+    records: {
+      integrations: { other: INTEGRATION },
+      models: { 'main:a': {}, 'main:b': {}, 'mainly:a': {} },
+      prompts: { greet: { template: 'Hi', integrations: ['main:a', 'mainly:a'] }, old: { template: 'Hi' } },
+      groups: { analysts: { roles: ['reader', 'USER', 'ADMIN'] } },
+      applications: { claims: { roles: ['reader'] } },
+      users: { alice: { roles: ['reader', 'writer'] }, bob: { createdBy: 'app:claims' } },
+      'access-keys': { k: { application: 'claims', applicationUid: 'u', enabled: true, createdAt: 1 } },
+    },
+    grants: { 'USER:bob': { 'INTEGRATION:main:a': 'EXECUTE', 'INTEGRATION:mainly:a': 'EXECUTE' } },
+  };
+  const MAIN = `integrations: { main: ${JSON.stringify(INTEGRATION)} }`;
+  const MAIN_GONE = [
+    'delete grants USER:bob → INTEGRATION:main:a',
+    'delete models main:a',
+    'delete models main:b',
+    'update prompts greet {"template":"Hi","integrations":["mainly:a"]}',
+  ];
+  const ROLE_GONE = [
+    'update applications claims {"roles":[]}',
+    'update groups analysts {"roles":["USER","ADMIN"]}',
+    'update users alice {"roles":["writer"]}',
+  ];
+  const shown = (changes: readonly Change[]) =>
+    changes
+      .map(
+        ({ action, kind, name, after }) =>
+          `${action} ${kind} ${name}${after === null ? '' : ` ${JSON.stringify(after)}`}`,
+      )
+      .sort();
+  const swept = async (text: string): Promise<string[]> => {
+    const [snapshot, wanted] = [await snapshotOf(left), wantedOf(text)];
+    return shown(whatIsSwept(snapshot, planChanges(snapshot, wanted, { prune: false }), wanted));
+  };
+
+  it.each<[RecordChange['kind'], string, string[]]>([
+    ['integrations', 'main', MAIN_GONE],
+    [
+      'models',
+      'mainly:a',
+      [
+        'delete grants USER:bob → INTEGRATION:mainly:a',
+        'update prompts greet {"template":"Hi","integrations":["main:a"]}',
+      ],
+    ],
+    ['roles', 'reader', ROLE_GONE],
+    ['roles', 'ADMIN', []],
+    ['applications', 'claims', ['update users bob {}']],
+    ['prompts', 'old', []],
+  ])('goes, or names it no more, with %s %s', async (kind, name, expected) => {
+    expect(await along(left, gone(kind, name))).toEqual(expected);
+  });
+
+  it.each([
+    [MAIN, MAIN_GONE],
+    ['roles: { reader: { permissions: [] } }', ROLE_GONE],
+    ['applications: { other: {} }', []],
+  ])('is taken away where an earlier one left it behind and %s is made', async (text, expected) => {
+    expect(await swept(text)).toEqual(expected);
+  });
+
+  it('stays where the manifests want it; what was granted on a model of an earlier integration does not', async () => {
+    const wanted = `${MAIN}
+models: { "main:a": {}, "main:b": {}, "mainly:a": {} }
+prompts: { greet: { template: Hi, integrations: ["main:a", "mainly:a"] } }`;
+    expect(await swept(wanted)).toEqual(['delete grants USER:bob → INTEGRATION:main:a']);
+    expect(
+      await swept(`${wanted}\ngrants: [{ subject: "USER:bob", target: "INTEGRATION:main:a", access: [EXECUTE] }]`),
+    ).toEqual([]);
+  });
+
+  it('is rewritten once where it names what is deleted and what is made', async () => {
+    const [snapshot, wanted] = [await snapshotOf(left), wantedOf('roles: { reader: { permissions: [] } }')];
+    const changes = [gone('roles', 'writer'), ...planChanges(snapshot, wanted, { prune: false })];
+    const goes = whatGoesWith(snapshot, changes, wanted);
+    expect(shown(goes)).toEqual(['update users alice {"roles":[]}']);
+    expect(shown(whatIsSwept(snapshot, [...changes, ...goes], wanted))).toEqual(ROLE_GONE.slice(0, 2));
+  });
+});

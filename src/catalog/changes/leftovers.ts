@@ -1,4 +1,5 @@
 import { applicationTarget, integrationTarget, promptTarget, type TargetId } from '../../rbac/grants.ts';
+import { isSystemRole } from '../../rbac/permissions.ts';
 import { applicationUser, subjectId, user } from '../../rbac/subject.ts';
 import { ANY, type Edit } from '../../redis/edits.ts';
 import { type KeyNames, MANIFEST_KINDS, type ManifestKind } from '../../redis/keys.ts';
@@ -61,11 +62,14 @@ export function leftoversOf(snapshot: Snapshot, names: KeyNames, deleted: readon
   for (const { name } of orphans) drop(names.hash('models'), name, snapshot.parts.tables.models.get(name)?.raw);
   // Of the other kinds nobody speaks but grants, and many of them may be made at once.
   const isMentioned = gone.some(({ kind }) => kind === 'models' || kind === 'roles') || users.size > 0;
-  return [...edits.values(), ...(isMentioned ? mentionsOf(snapshot, names, isGone, users) : [])];
+  for (const { kind, name, raw, after } of isMentioned ? mentionsOf(snapshot, isGone, users) : []) {
+    edits.set(JSON.stringify([kind, name, 'mention']), { key: names.hash(kind), field: name, before: raw, after });
+  }
+  return [...edits.values()];
 }
 
 /** Models that an integration leaves behind: those of one that is deleted with them are named twice, which does not matter. */
-function modelsOf(snapshot: Snapshot, gone: readonly RecordName[]): RecordName[] {
+export function modelsOf(snapshot: Snapshot, gone: readonly NamedThing[]): RecordName[] {
   const prefixes = gone.filter(({ kind }) => kind === 'integrations').map(({ name }) => `${name}:`);
   if (prefixes.length === 0) return [];
   return [...snapshot.names('models')]
@@ -75,19 +79,28 @@ function modelsOf(snapshot: Snapshot, gone: readonly RecordName[]): RecordName[]
 
 type IsGone = (kind: ManifestKind, name: string) => boolean;
 
-/** Records that name what is gone: prompts their models, whoever has roles those, and what was created its creator. */
-function* mentionsOf(snapshot: Snapshot, names: KeyNames, isGone: IsGone, users: ReadonlySet<string>): Iterable<Edit> {
+/** A record that names what is gone: as it stands, and as it is without that. */
+export interface Mention extends RecordName {
+  readonly raw: string;
+  readonly after: string;
+}
+
+/**
+ * Records that name what is gone: prompts their models, whoever has roles those, and what was created its creator. A
+ * system role is there without a record, and so is held without one.
+ */
+export function* mentionsOf(snapshot: Snapshot, isGone: IsGone, users: ReadonlySet<string>): Iterable<Mention> {
   for (const kind of MANIFEST_KINDS) {
     for (const [name, { raw, lookup }] of snapshot.parts.tables[kind]) {
       if (lookup.kind !== 'found' || isGone(kind, name)) continue;
       const { record } = lookup;
       const changes: Record<string, unknown> = {};
       if ('integrations' in record) keepIn(changes, 'integrations', record.integrations, (id) => !isGone('models', id));
-      if ('roles' in record) keepIn(changes, 'roles', record.roles, (id) => !isGone('roles', id));
+      if ('roles' in record) keepIn(changes, 'roles', record.roles, (id) => isSystemRole(id) || !isGone('roles', id));
       if (users.has(record.createdBy ?? '')) changes['createdBy'] = undefined;
       if (Object.keys(changes).length === 0) continue;
       const after = JSON.stringify({ ...(JSON.parse(raw) as object), ...changes });
-      yield { key: names.hash(kind), field: name, before: raw, after };
+      yield { kind, name, raw, after };
     }
   }
 }

@@ -9,9 +9,10 @@ export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
     const { action, kind, name, leftBehind } = change;
     const title = visible(`${kind} ${name}`);
     if (action === 'create') terminal.say(terminal.good(`+ ${title}`));
-    else if (leftBehind) terminal.say(terminal.bad(`- ${title} (left behind by an earlier record)`));
+    else if (leftBehind && (action === 'delete' || kind === 'members'))
+      terminal.say(terminal.bad(`- ${title} (left behind by an earlier record)`));
     else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
-    else terminal.say(terminal.changed(`~ ${title}`));
+    else terminal.say(terminal.changed(`~ ${title}${leftBehind ? ' (named what an earlier record left behind)' : ''}`));
     for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));
     if (kind === 'models') sayLife(change, terminal);
   }

@@ -73,6 +73,20 @@ describe('--prune', () => {
     expect(Object.keys(await here.contents()).sort()).toEqual(['grants:USER:b', 'prompts']);
   });
 
+  it('takes the models of an integration with it, and their grants: made anew they are nobody’s', async () => {
+    await using here = await seeded();
+    await here.put('prompts', 'p', { template: 'Hi', integrations: ['i:m'] });
+    expect((await here.apply('integrations: {}', '--prune', '--yes')).code).toBe(0);
+    expect(await here.contents()).toMatchObject({
+      prompts: { p: '{"template":"Hi","integrations":[]}' },
+      'grants:GROUP:analysts': { 'PROMPT:p': 'READ' },
+    });
+    expect(Object.keys(await here.contents())).not.toContain('models');
+    const again = `integrations: { i: ${JSON.stringify(INTEGRATION)} }\nmodels: { "i:m": {} }`;
+    expect((await here.apply(again)).code).toBe(0);
+    expect((await here.run(['can', 'alice', 'i:m'])).code).toBe(1);
+  });
+
   it("takes a deleted group's members and grants with it, and a user's grants and memberships", async () => {
     await using here = await seeded();
     const ran = await here.apply(

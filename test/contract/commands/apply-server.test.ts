@@ -262,6 +262,22 @@ describe('POST /api/manifests/apply', () => {
     }
   });
 
+  it('takes with a deleted record what names it: roles that are held, and that it made something', async () => {
+    const hash = (kind: ManifestKind) => names().hash(kind);
+    await redis.hset(hash('roles'), 'passing', '{"permissions":[]}');
+    await redis.hset(hash('applications'), 'maker', '{}');
+    await redis.hset(hash('groups'), 'made', '{"roles":["passing","USER"],"createdBy":"app:maker","createTime":1}');
+    const applications = Object.fromEntries(
+      (await redis.hkeys(hash('applications'))).filter((name) => name !== 'maker').map((name) => [name, {}]),
+    );
+    for (const [name, kept] of Object.entries(applications))
+      Object.assign(kept, { roles: (await stored('applications', name)).roles ?? [] });
+    const answer = await post({ manifest: { roles: {}, applications }, prune: true });
+    expect([answer.status, answer.body.written]).toEqual([200, true]);
+    const made = await stored('groups', 'made');
+    expect([made.roles, made.createdBy, made.createTime]).toEqual([['USER'], undefined, 1]);
+  });
+
   it('writes with a digest what was shown, or nothing', async () => {
     const manifest = { users: { shown: { name: 'one' } } };
     const { digest } = (await post({ manifest, dryRun: true })).body;
