@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { makePlan } from '../../src/manifests/apply.ts';
 import type { Change, RecordChange } from '../../src/manifests/changes.ts';
 import { planChanges } from '../../src/manifests/plan.ts';
 import { whatGoesWith, whatIsSwept } from '../../src/manifests/what-goes-with.ts';
@@ -222,6 +223,14 @@ prompts: { greet: { template: Hi, integrations: ["main:a", "mainly:a"] } }`;
     expect(
       await swept(`${wanted}\ngrants: [{ subject: "USER:bob", target: "INTEGRATION:main:a", access: [EXECUTE] }]`),
     ).toEqual([]);
+  });
+
+  it('is refused where it is wanted and what it names is taken away', async () => {
+    const wanted = wantedOf(`${MAIN}\nprompts: { greet: { template: Hi, integrations: ["main:a"] } }`);
+    const { dangling } = makePlan(await snapshotOf(left), wanted, false);
+    expect(dangling.map(({ message }) => message)).toEqual([
+      expect.stringContaining('prompts.greet: the model main:a does not exist.'),
+    ]);
   });
 
   it('is rewritten once where it names what is deleted and what is made', async () => {
