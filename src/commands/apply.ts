@@ -1,6 +1,7 @@
 import { commandTrail } from '../audit/trail.ts';
 import { loadSnapshot } from '../catalog/load.ts';
 import { ServiceError } from '../errors.ts';
+import { MASK } from '../integrations/secrets/masks.ts';
 import { bareSecrets } from '../integrations/secrets/secret-fields.ts';
 import { apply } from '../manifests/apply.ts';
 import { danglingReferences } from '../manifests/dangling.ts';
@@ -123,7 +124,8 @@ async function agreed({ changes }: ShownPlan, { yes, ask }: ApplyQuestion): Prom
 
 function warnOfBareSecrets(wanted: Wanted, terminal: Terminal): void {
   for (const [name, record] of wanted.records.get('integrations') ?? []) {
-    for (const field of bareSecrets(record['configuration'] as Record<string, unknown>)) {
+    const configuration = record['configuration'] as Record<string, unknown>;
+    for (const field of bareSecrets(configuration).filter((each) => configuration[each] !== MASK)) {
       terminal.warn(
         `integrations ${name}: configuration.${field} is a bare secret and will stand in Redis as it is; set ENCRYPTION_KEYS to have it sealed, or write env:NAME or file:NAME`,
       );

@@ -34,7 +34,7 @@ export interface Plan {
   readonly kept: readonly Change[];
   /** Of the changes those that take away what an earlier record of a new one's name left behind. */
   readonly swept: readonly Change[];
-  /** What the manifests name and there would not be. With any of these nothing is asked and nothing written. */
+  /** What the manifests name and there would not be, and masks for which nothing is stored. With any of these nothing is asked and nothing written. */
   readonly dangling: readonly ManifestFault[];
 }
 
@@ -53,7 +53,9 @@ export async function apply({ redis, names, wanted, prune, keyring, trail, agree
     await redis.watch(keys);
     try {
       const snapshot = new Snapshot(await reader.some(NOTHING, keys));
-      const plan = makePlan(snapshot, sealWanted(snapshot, wanted, keyring), prune);
+      const sealed = sealWanted(snapshot, wanted, keyring);
+      const made = makePlan(snapshot, sealed.wanted, prune);
+      const plan = { ...made, dangling: [...sealed.faults, ...made.dangling] };
       refuseWrongTypes(snapshot, names, plan.changes);
       if (plan.dangling.length > 0 || plan.changes.length === 0 || !(await agree(plan))) return plan;
       if (await commitWatched(redis, editsOf(snapshot, names, plan.changes), trail)) return plan;

@@ -36,6 +36,8 @@ export interface Wanted {
   readonly references: readonly NamedRecord[];
   /** Where each record stands: `users.alice`, or `the grant of GROUP:g on PROMPT:p`. */
   readonly places: ReadonlyMap<string, Place>;
+  /** Where each mask stands that is to keep a stored value: `integrations.NAME.configuration.FIELD`. */
+  readonly masks: ReadonlyMap<string, Place>;
 }
 
 export interface ManifestSource {

@@ -8,6 +8,8 @@ import {
   recordOfSubject,
   recordOfTarget,
 } from '../catalog/references.ts';
+import { MASK, MASKED_FIELDS } from '../integrations/secrets/masks.ts';
+import { configurationOf } from '../integrations/secrets/secret-fields.ts';
 import { didYouMean, parseValue } from '../parsing.ts';
 import { ACCESSES, formatAccess, targetFault } from '../rbac/grants.ts';
 import { parseSubjectId } from '../rbac/subject.ts';
@@ -48,6 +50,8 @@ export function createManifestReader(): ManifestReader {
   const references: NamedRecord[] = [];
   /** Where each record was first said, to name both places of one said twice. */
   const places = new Map<string, Place>();
+
+  const masks = new Map<string, Place>();
 
   function fault({ file, line, column }: Place, message: string, record = ''): void {
     faults.push({ file, line, column, record, message });
@@ -103,6 +107,12 @@ export function createManifestReader(): ManifestReader {
         return;
       }
       if (kind === 'groups' && list !== undefined) readMembers(name, label, list, said);
+      if (kind === 'integrations') {
+        for (const field of MASKED_FIELDS.filter((each) => configurationOf(body)[each] === MASK)) {
+          const path = `configuration.${field}`;
+          masks.set(`${label}.${path}`, said.placeOf(path) ?? said.place);
+        }
+      }
       if (kind === 'models') refer(label, recordOfModel(name), said.place);
       if (kind === 'prompts') {
         (read.value as { readonly integrations: readonly string[] }).integrations.forEach((model, index) => {
@@ -132,7 +142,7 @@ export function createManifestReader(): ManifestReader {
       const targets = grants.get(subject) ?? new Map();
       grants.set(subject, targets.set(target, formatAccess(access)));
     },
-    result: () => ({ wanted: { records, members, grants, kinds, references, places }, faults }),
+    result: () => ({ wanted: { records, members, grants, kinds, references, places, masks }, faults }),
   };
 }
 

@@ -72,6 +72,23 @@ export function acceptConfiguration(write: WrittenConfiguration): AcceptedConfig
 }
 
 /**
+ * A configuration with what is stored in place of its masks, and a fault for each mask that stands for nothing or for what
+ * was written for another identity. Whoever writes Redis leaves a secret out to remove it: only a mask keeps one.
+ */
+export function keepMasked(
+  written: Readonly<Record<string, unknown>>,
+  stored: Readonly<Record<string, unknown>> | undefined,
+): { readonly configuration: Readonly<Record<string, unknown>>; readonly faults: readonly Fault[] } {
+  const masked = MASKED_FIELDS.filter((field) => written[field] === MASK);
+  const kept = masked.map((field) => [field, keep(field, { stored, written })] as const);
+  const values = kept.flatMap(([field, { value }]) => (value === undefined ? [] : [[field, value] as const]));
+  return {
+    configuration: values.length === 0 ? written : { ...written, ...Object.fromEntries(values) },
+    faults: kept.flatMap(([, { fault }]) => fault ?? []),
+  };
+}
+
+/**
  * Whether a write is ADMIN's alone: one of an integration that acts with the worker's own role or with one that it
  * assumes, or one that changes the connection type or the role. Others would make the worker their deputy.
  */
@@ -106,7 +123,13 @@ function isOptional(key: string): boolean {
 /** What a mask, or nothing, stands for. */
 function keep(
   field: MaskedField,
-  { stored, written }: WrittenConfiguration,
+  {
+    stored,
+    written,
+  }: {
+    readonly stored: Readonly<Record<string, unknown>> | undefined;
+    readonly written: Readonly<Record<string, unknown>>;
+  },
 ): { readonly value?: unknown; readonly fault?: Fault } {
   const isMask = written[field] === MASK;
   const value = stored?.[field];
@@ -126,7 +149,7 @@ function keep(
 
 function differs(
   part: (typeof IDENTITY)[number],
-  stored: IntegrationConfiguration | undefined,
+  stored: Readonly<Record<string, unknown>> | undefined,
   written: Readonly<Record<string, unknown>>,
 ): boolean {
   const [before, after] = [stored?.[part], written[part]];

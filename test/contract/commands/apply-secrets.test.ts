@@ -164,6 +164,54 @@ describe('a bare secret with ENCRYPTION_KEYS', () => {
   });
 });
 
+describe('the mask', () => {
+  const env = { ENCRYPTION_KEYS: encryptionKeys('k') };
+  const MASKED = '********';
+  const all = `, externalId: "${MASKED}", awsAccountId: "${MASKED}"`;
+  const applyWith = async (here: Installation, text: string) =>
+    here.run(['apply', '-f', await here.manifest('m.yaml', text), '--output', 'json'], env);
+  const held = async ({ redis, names }: Installation) =>
+    JSON.parse((await redis.hget(names.hash('integrations'), 'p')) ?? '').configuration;
+
+  it('keeps what is stored, sealed, referred to or plain, also beside another change, and says nothing of it', async () => {
+    await using here = await install();
+    await applyWith(here, integration(SECRET, 'us-east-1', `, externalId: env:NAME, awsAccountId: "${ACCOUNT}"`));
+    const before = await held(here);
+    expect(before).toMatchObject({ api_key: expect.stringMatching(/^enc:v1:k:/), externalId: 'env:NAME' });
+    const same = await applyWith(here, integration(MASKED, 'us-east-1', all));
+    expect([same.code, same.stdout, same.stderr]).toEqual([0, '{"changes":[]}\n', '']);
+    const ran = await here.apply(integration(MASKED, 'eu-west-1', all));
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    expect(await held(here)).toEqual({ ...before, region: 'eu-west-1' });
+  });
+
+  it('is a fault with file, line and column where nothing is stored, or for another identity; nothing is written', async () => {
+    await using here = await install();
+    const none = await applyWith(here, `users: { alice: {} }\n${integration(MASKED, 'us-east-1', all)}`);
+    expect(none.code).toBe(1);
+    for (const [field, column] of [
+      ['api_key', 128],
+      ['externalId', 149],
+      ['awsAccountId', 173],
+    ]) {
+      expect(none.stderr).toMatch(
+        new RegExp(
+          `m\\.yaml:2:${column}: integrations\\.p\\.configuration\\.${field}: is the mask, but no value is stored`,
+        ),
+      );
+    }
+    expect(await here.contents()).toEqual({});
+    await applyWith(here, integration(SECRET));
+    const before = await here.contents();
+    const other = await applyWith(here, integration(MASKED).replace('AKIAUSER', 'AKIAOTHER'));
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(
+      /m\.yaml:1:\d+: integrations\.p\.configuration\.api_key: is the mask, but user would change/,
+    );
+    expect(await here.contents()).toEqual(before);
+  });
+});
+
 describe('a reference to a secret', () => {
   it.each(['env:BEDROCK_KEY', 'file:bedrock-key'])('is shown as it is, without a warning: %s', async (reference) => {
     await using here = await install();
