@@ -12,7 +12,8 @@ export function exportCommand(line: CommandLine): Command {
     'export',
     'writes the manifests that would recreate what Redis holds, without secrets',
     `
-Secrets are left out, each with a comment that names what to give by hand; references (env:NAME, file:NAME) stay. Access
+For a secret stands ********, with which apply keeps what is stored; where nothing is, give it by hand, as a comment says.
+References (env:NAME, file:NAME) stay. Access
 keys and the keys of tokens are never exported. The order is stable, so that the file can live in a repository.
 Exit code 1: something is left out because it counts for nothing, such as a record that cannot be read.
 

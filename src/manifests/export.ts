@@ -7,7 +7,7 @@ import {
   recordOfTarget,
 } from '../catalog/references.ts';
 import type { RecordTable, Snapshot } from '../catalog/snapshot.ts';
-import { hasValue, MASKED_FIELDS } from '../integrations/secrets/masks.ts';
+import { hasValue, MASK, MASKED_FIELDS } from '../integrations/secrets/masks.ts';
 import { secretForm } from '../integrations/secrets/secret-fields.ts';
 import { MANIFEST_KINDS, type ManifestKind } from '../redis/keys.ts';
 import { grantName } from './changes.ts';
@@ -28,7 +28,7 @@ export interface LeftOut {
   /** A path within the record, such as `configuration.api_key`; '' for the whole. */
   readonly field: string;
   readonly reason: string;
-  /** `secret`: to be given by hand. `unusable`: it counts for nothing where it is, either. */
+  /** `secret`: a mask stands in its place; where nothing is stored, it is to be given by hand. `unusable`: it counts for nothing where it is, either. */
   readonly why: 'secret' | 'unusable';
 }
 
@@ -38,9 +38,11 @@ export interface Exported {
   readonly leftOut: readonly LeftOut[];
 }
 
+const MASKED_REASON = 'the mask in its place keeps what is stored; where nothing is, give it by hand';
+
 /**
  * The manifests that would recreate these records in an empty Redis, in a stable order. Left out, and told: secrets but
- * those that are references, what cannot be read, and what names records that are not there. An application's `uid` belongs
+ * those that are references, with a mask in their place that apply takes for what is stored; what cannot be read, and what names records that are not there. An application's `uid` belongs
  * to its access keys, which stay where they are, as the keys of tokens do.
  */
 export function exportManifests(snapshot: Snapshot): Exported {
@@ -83,8 +85,8 @@ export function exportManifests(snapshot: Snapshot): Exported {
       const form = typeof value === 'string' ? secretForm(value) : 'bare';
       const isReference = field !== 'awsAccountId' && (form === 'environment' || form === 'file');
       if (!hasValue(value) || isReference) continue;
-      delete configuration[field];
-      omit('integrations', name, `configuration.${field}`, 'give it by hand', 'secret');
+      configuration[field] = MASK;
+      omit('integrations', name, `configuration.${field}`, MASKED_REASON, 'secret');
     }
     record['configuration'] = configuration;
   }

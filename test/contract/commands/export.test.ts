@@ -7,6 +7,8 @@ import { INTEGRATION, type Installation, install, resultOf } from './installatio
 const SECRET = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const ACCOUNT = '111122223333';
 
+const REASON = 'the mask in its place keeps what is stored; where nothing is, give it by hand';
+
 const withKey = (apiKey: string) => ({
   type: 'aws_bedrock_cohere',
   configuration: {
@@ -99,10 +101,10 @@ describe('export', () => {
     await here.put('integrations', 'key', withKey('env:NAME'));
     const { code, stdout } = await here.run(['export', '--kind', 'integrations', '--output', 'json']);
     expect(code).toBe(0);
-    const { awsAccountId: _, ...configuration } = withKey('env:NAME').configuration;
+    const configuration = { ...withKey('env:NAME').configuration, awsAccountId: '********' };
     expect(JSON.parse(stdout)).toEqual({
       manifests: { integrations: { key: { type: INTEGRATION.type, configuration }, prod: INTEGRATION } },
-      leftOut: [{ kind: 'integrations', name: 'key', field: 'configuration.awsAccountId', reason: 'give it by hand' }],
+      leftOut: [{ kind: 'integrations', name: 'key', field: 'configuration.awsAccountId', reason: REASON }],
     });
   });
 
@@ -128,9 +130,9 @@ describe('secrets and keys', () => {
     for (const text of [stdout, stderr])
       expect(text).not.toMatch(new RegExp(`${SECRET}|enc:v1|${ACCOUNT}|access-keys|token-keys|uid:`));
     for (const name of ['bare', 'sealed']) {
-      const comment = `  # integrations ${name} configuration.api_key is left out: give it by hand\n`;
+      const comment = `  # integrations ${name} configuration.api_key is left out: ${REASON}\n`;
       expect(stdout).toContain(
-        `${comment}  # integrations ${name} configuration.awsAccountId is left out: give it by hand\n  ${name}:\n`,
+        `${comment}  # integrations ${name} configuration.awsAccountId is left out: ${REASON}\n  ${name}:\n`,
       );
       expect(stderr).toContain(`integrations ${name} configuration.api_key is left out`);
     }
@@ -139,12 +141,28 @@ describe('secrets and keys', () => {
     await using there = await install();
     const refused = await there.apply(stdout);
     expect(refused.code).toBe(1);
-    expect(refused.stderr.match(/configuration\.api_key: missing: ACCESS_KEY needs it/g)).toHaveLength(2);
+    const faults = /m\.yaml:\d+:7: integrations\.\w+\.configuration\.\w+: is the mask, but no value is stored/g;
+    expect(refused.stderr.match(faults)).toHaveLength(5);
+    expect(await there.contents()).toEqual({});
     const filled = stdout
-      .replaceAll('user: AKIA\n', `user: AKIA\n      api_key: ${SECRET}\n`)
-      .replace(`      api_key: ${SECRET}\n      api_key: file`, '      api_key: file');
+      .replaceAll('api_key: "********"', `api_key: ${SECRET}`)
+      .replaceAll('awsAccountId: "********"', `awsAccountId: "${ACCOUNT}"`);
     expect((await there.apply(filled)).code).toBe(0);
     expect((await there.apply(filled, '--output', 'json')).stdout).toBe('{"changes":[]}\n');
+  });
+
+  it('stay where they are when an export is applied where it came from', async () => {
+    await using here = await install();
+    const env = { ENCRYPTION_KEYS: encryptionKeys('k1') };
+    const file = await here.manifest('m.yaml', JSON.stringify({ integrations: { sealed: withKey(SECRET) } }));
+    expect((await here.run(['apply', '-f', file], env)).code).toBe(0);
+    const before = await here.contents();
+    for (const keys of [env, {}]) {
+      const again = await here.manifest('export.yaml', (await here.run(['export'], env)).stdout);
+      const applied = await here.run(['apply', '-f', again, '--prune', '--output', 'json'], keys);
+      expect([applied.code, applied.stdout, applied.stderr]).toEqual([0, '{"changes":[]}\n', '']);
+    }
+    expect(await here.contents()).toEqual(before);
   });
 
   it('of tokens and access keys are not exported, nor what ties an application to its own', async () => {
