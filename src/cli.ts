@@ -64,6 +64,17 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-// Ends even where the SDK still holds a timer: everything of ours has been awaited by then.
+let lost: Error | undefined;
+process.stdout.on('error', (error) => {
+  lost ??= error;
+});
 const exitCode = await run(process.argv);
-process.stdout.write('', () => process.exit(exitCode));
+// Ends even where the SDK still holds a timer: everything of ours has been awaited by then.
+process.stdout.write('', (error) => {
+  const fault: NodeJS.ErrnoException | undefined = lost ?? error ?? undefined;
+  // A reader that goes away has what it wanted.
+  if (fault === undefined || fault.code === 'EPIPE') process.exit(exitCode);
+  process.stderr.write(`bedrock-cohere: stdout does not take all of the output: ${fault.message}\n`, () =>
+    process.exit(exitCode === 0 ? 1 : exitCode),
+  );
+});

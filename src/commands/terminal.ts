@@ -29,12 +29,21 @@ export function createTerminal({ stdout, stderr }: Streams, json: boolean): Term
     json,
     say: (line = '') => void (json || stdout.write(`${line}\n`)),
     warn: (line) => void stderr.write(`${visible(line)}\n`),
-    result: (value) => void (json && stdout.write(`${JSON.stringify(value)}\n`)),
+    result: (value) => void (json && writeWhole(stdout, `${JSON.stringify(value)}\n`)),
     good: style('green'),
     bad: style('red'),
     changed: style('yellow'),
     faint: style('dim'),
   };
+}
+
+/**
+ * The last character by itself: a disk that fills up takes the first part of a piece without a word, and says so only at the
+ * next. The error is the stream's.
+ */
+export function writeWhole(stdout: NodeJS.WritableStream, text: string): void {
+  stdout.write(text.slice(0, -1));
+  stdout.write(text.slice(-1));
 }
 
 /** `1 fault`, `2 faults`. */

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { bareEnvironment, cliFromSource } from '../../../devservers/cli-from-source.ts';
 import { type CliResult, runCli } from '../../support/cli.ts';
-import { INTEGRATION, install, runOnTerminal } from './installation.ts';
+import { INTEGRATION, type Installation, install, runOnTerminal } from './installation.ts';
 
 const ESCAPE = String.fromCharCode(27);
 
@@ -115,6 +118,37 @@ describe('on a terminal', () => {
     const { shown } = await runOnTerminal(['can', 'alice', 'prod'], { ...here.env, TERM: 'xterm-256color', ...env });
     expect(shown).toContain('denied');
     expect(shown.includes(ESCAPE)).toBe(expected);
+  });
+});
+
+describe('where stdout does not take it', () => {
+  /** Runs `export` within a line of the shell, as "$@". */
+  async function exportWithin(here: Installation, line: string, ...options: string[]) {
+    const { command, args } = cliFromSource(['export', ...options]);
+    const child = spawn('bash', ['-c', line, 'bash', command, ...args], { env: bareEnvironment(here.env) });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const [stderr, code] = await Promise.all([text(child.stderr), ended]);
+    return { code, stderr };
+  }
+
+  it.each([[[]], [['--output', 'json']]])('whole, a command says so: exit code 1 (%j)', async (options: string[]) => {
+    await using here = await install();
+    await here.put('users', 'alice', { name: 'A'.repeat(1_500) });
+    const full = await exportWithin(here, '"$@" > /dev/full', ...options);
+    expect(full).toEqual({ code: 1, stderr: expect.stringMatching(/^bedrock-cohere: .*stdout.*ENOSPC.*\n$/) });
+    // A file that may grow to 1 KiB takes a part of it without a word.
+    const file = await here.manifest('out', '');
+    const short = await exportWithin(here, `ulimit -f 1; "$@" > ${file}`, ...options);
+    expect(short).toEqual({ code: 1, stderr: expect.stringMatching(/^bedrock-cohere: .*stdout.*EFBIG.*\n$/) });
+  });
+
+  it('since its reader has what it wanted, nothing is said', async () => {
+    await using here = await install();
+    await here.put('users', 'alice', { name: 'A'.repeat(300_000) });
+    expect(await exportWithin(here, '"$@" | head -c 1 > /dev/null; exit "${PIPESTATUS[0]}"')).toEqual({
+      code: 0,
+      stderr: '',
+    });
   });
 });
 
