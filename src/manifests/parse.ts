@@ -54,8 +54,8 @@ function readDocument(reader: ManifestReader, at: PlaceAt, document: Node & { re
 
 function readSection(reader: ManifestReader, at: PlaceAt, pair: Pair, document: Node): void {
   const place = at(rangeOf(pair.key));
-  const kind = reader.section(keyOf(pair), place);
   const node = pair.value;
+  const kind = reader.section(keyOf(pair), place, isEmpty(node));
   if (kind === undefined || isEmpty(node)) return;
   const said = (value: unknown, begins: Place): Said => ({
     body: toPlain(value, document),

@@ -12,7 +12,7 @@ export function readManifestValue(manifest: Readonly<Record<string, unknown>>): 
 } {
   const reader = createManifestReader();
   for (const [name, content] of Object.entries(manifest)) {
-    const section = reader.section(name, NOWHERE);
+    const section = reader.section(name, NOWHERE, content === null);
     if (section === undefined || content === null) continue;
     if (section === 'grants') {
       if (!Array.isArray(content)) reader.fault(NOWHERE, 'grants is a list of {subject, target, access}');

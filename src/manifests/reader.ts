@@ -34,8 +34,11 @@ export interface Said {
 /** Gathers what manifests say, whatever they are written in; every fault of it is listed. */
 export interface ManifestReader {
   fault(place: Place, message: string, record?: string): void;
-  /** The section of this name; a fault, and undefined, where there is none. */
-  section(name: string, place: Place): Section | undefined;
+  /**
+   * The section of this name; a fault, and undefined, where there is none. One that says nothing, not even `{}`, is not named:
+   * pruning, a forgotten line would take all of its kind.
+   */
+  section(name: string, place: Place, saysNothing: boolean): Section | undefined;
   record(kind: ManifestKind, name: string, said: Said): void;
   grant(said: Said): void;
   result(): { readonly wanted: Wanted; readonly faults: ManifestFault[] };
@@ -80,10 +83,11 @@ export function createManifestReader(): ManifestReader {
 
   return {
     fault,
-    section(name, place) {
+    section(name, place, saysNothing) {
       const known = SECTIONS.find((section) => section === name);
-      if (known !== undefined) kinds.add(known);
-      else fault(place, `"${withoutValue(name)}" is not one of ${SECTIONS.join(', ')}.${didYouMean(name, SECTIONS)}`);
+      if (known !== undefined && !saysNothing) kinds.add(known);
+      if (known === undefined)
+        fault(place, `"${withoutValue(name)}" is not one of ${SECTIONS.join(', ')}.${didYouMean(name, SECTIONS)}`);
       return known;
     },
     record(kind, name, said) {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseManifests } from '../../src/manifests/parse.ts';
+import { readManifestValue } from '../../src/manifests/read-value.ts';
 
 const read = (...texts: string[]) =>
   parseManifests(texts.map((text, index) => ({ file: `${'abc'[index]}.yaml`, text })));
@@ -42,6 +43,12 @@ describe('a manifest', () => {
     expect([...(wanted.members.get('analysts') ?? [])]).toEqual(['alice@example.com', 'app:claims']);
     expect(wanted.grants.get('GROUP:analysts')?.get('INTEGRATION:bedrock-prod:cohere.embed-v4:0')).toBe('READ,EXECUTE');
     expect([...wanted.kinds].sort()).toEqual(['applications', 'grants', 'groups', 'integrations', 'models']);
+  });
+
+  it('that says nothing of a kind does not name it, as an empty map does', () => {
+    const { wanted, faults } = read('groups:\nusers: ~\ngrants:\nroles: {}\n');
+    expect([faults, [...wanted.kinds]]).toEqual([[], ['roles']]);
+    expect([...readManifestValue({ groups: null, grants: null, roles: {} }).wanted.kinds]).toEqual(['roles']);
   });
 
   it("keeps a group's members out of its record", () => {
