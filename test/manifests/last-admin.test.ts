@@ -57,6 +57,43 @@ describe('the last ADMIN stays', () => {
   });
 });
 
+describe('the last application that gets in as ADMIN with an access key stays', () => {
+  const key = (application: string, uid: string, enabled = true) => ({
+    ...{ application, applicationUid: uid, enabled, createdAt: 1 },
+  });
+  const records = {
+    applications: { boot: { ...ADMIN, uid: 'u1' }, other: { uid: 'u2' } },
+    users: { root: ADMIN },
+    'access-keys': { k1: key('boot', 'u1') },
+  };
+
+  it('beside a user who has the role, and others are deleted', async () => {
+    expect(await prune({ records }, 'applications: {}')).toEqual({
+      deleted: ['applications other'],
+      kept: ['applications boot'],
+    });
+  });
+
+  it('with the group that gives it the role, and not with another', async () => {
+    const world = {
+      records: { ...records, applications: { boot: { uid: 'u1' } }, groups: { admins: ADMIN, empty: ADMIN } },
+      members: { admins: ['app:boot'] },
+    };
+    expect(await prune(world, 'applications: {}\ngroups: {}')).toEqual({
+      deleted: ['groups empty'],
+      kept: ['groups admins', 'applications boot'],
+    });
+  });
+
+  it('and goes where another one has a key, or its own is switched off', async () => {
+    const applications = { ...records.applications, other: { ...ADMIN, uid: 'u2' } };
+    const both = { ...records, applications, 'access-keys': { k1: key('boot', 'u1'), k2: key('other', 'u2') } };
+    expect((await prune({ records: both }, 'applications: { other: { roles: [ADMIN] } }')).kept).toEqual([]);
+    const off = { ...records, 'access-keys': { k1: key('boot', 'u1', false) } };
+    expect((await prune({ records: off }, 'applications: {}')).kept).toEqual([]);
+  });
+});
+
 describe('an ADMIN is deleted', () => {
   it.each([
     [

@@ -129,21 +129,31 @@ function afterEdits(snapshot: Snapshot, names: KeyNames, edits: readonly Edit[])
   };
 }
 
-/** An access key by which somebody gets in as ADMIN, and who. */
-function firstKey(
+interface AdminKey {
+  readonly id: string;
+  /** As `Admins` names them. */
+  readonly admin: string;
+}
+
+function firstKey(...parts: Parameters<typeof adminKeys>): AdminKey | undefined {
+  for (const key of adminKeys(...parts)) return key;
+  return undefined;
+}
+
+/** The access keys by which somebody gets in as ADMIN, and who. */
+export function* adminKeys(
   snapshot: Snapshot,
   admins: Admins,
   change: ChangedHolders,
-  after: AfterEdits['accessKey'],
-): { readonly id: string; readonly admin: string } | undefined {
+  after: (id: string) => null | undefined,
+): Iterable<AdminKey> {
   for (const id of snapshot.names('access-keys')) {
     const key = snapshot.accessKey(id);
     if (key?.enabled !== true || after(id) === null || !admins.has(`applications ${key.application}`)) continue;
     if (change.record('applications', key.application) === null) continue;
     if (snapshot.application(key.application)?.uid !== key.applicationUid) continue;
-    return { id, admin: `applications ${key.application}` };
+    yield { id, admin: `applications ${key.application}` };
   }
-  return undefined;
 }
 
 /** That what makes somebody ADMIN stands still. */

@@ -21,7 +21,7 @@ export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
 
 export function sayKept({ kept }: ShownPlan, terminal: Terminal): void {
   for (const { kind, name } of kept) {
-    terminal.warn(`${kind} ${name} stays: without it nobody would have the role ADMIN`);
+    terminal.warn(`${kind} ${name} stays: without it nobody would get in with the role ADMIN`);
   }
 }
 

@@ -105,7 +105,7 @@ groups: { g: { members: ["app:nobody"] } }`;
     expect((await apply('users: {}', ['--prune', '--yes'])).code).toBe(0);
     expect(await stored('users', 'old')).toBeNull();
     const admins = await apply('applications: {}', ['--prune', '--yes']);
-    expect(admins.stderr).toMatch(/stays: without it nobody would have the role ADMIN/);
+    expect(admins.stderr).toMatch(/stays: without it nobody would get in with the role ADMIN/);
     expect((await server.admin.get('/api/token/userInfo')).status).toBe(200);
   });
 
