@@ -9,6 +9,7 @@ import {
 import type { RecordTable, Snapshot } from '../catalog/snapshot.ts';
 import { hasValue, MASK, MASKED_FIELDS } from '../integrations/secrets/masks.ts';
 import { secretForm } from '../integrations/secrets/secret-fields.ts';
+import { formatAccess } from '../rbac/grants.ts';
 import { MANIFEST_KINDS, type ManifestKind } from '../redis/keys.ts';
 import { grantName } from './changes.ts';
 import type { Section } from './manifest.ts';
@@ -122,7 +123,7 @@ export function exportManifests(snapshot: Snapshot): Exported {
         const loose = [recordOfSubject(subject), recordOfTarget(target)].find(
           (record) => record !== undefined && !isThere(record),
         );
-        if (loose === undefined) grants.push({ subject, target, access: [...access] });
+        if (loose === undefined) grants.push({ subject, target, access: formatAccess(access).split(',') });
         else omit('grants', grantName(subject, target), '', missing(loose));
       }
     }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot } from '../catalog/snapshot.ts';
+import { formatAccess, parseAccess } from '../rbac/grants.ts';
 import { MANIFEST_KINDS } from '../redis/keys.ts';
 import { type Change, grantName, type RecordChange } from './changes.ts';
 import type { Wanted } from './manifest.ts';
@@ -32,7 +33,8 @@ export function planChanges(snapshot: Snapshot, wanted: Wanted, { prune }: { pru
   }
   for (const [subject, targets] of wanted.grants) {
     for (const [target, after] of targets) {
-      const before = snapshot.grantText(subject, target) ?? null;
+      const text = snapshot.grantText(subject, target);
+      const before = text === undefined ? null : isSameAccess(text, after) ? after : text;
       addGrantChange(changes, subject, target, before, after);
     }
   }
@@ -72,6 +74,12 @@ function actionOf(before: unknown, after: unknown): Change['action'] | undefined
 function withUidOf(before: unknown, after: unknown): unknown {
   if (typeof before !== 'object' || before === null || typeof after !== 'object') return after;
   return 'uid' in before ? { uid: before.uid, ...after } : after;
+}
+
+/** Accesses have no order; `after` is in ours. */
+function isSameAccess(before: string, after: string): boolean {
+  const read = parseAccess(before);
+  return 'access' in read && formatAccess(read.access) === after;
 }
 
 /** A record that is no JSON differs from anything that could be wanted. */

@@ -68,6 +68,14 @@ describe('export', () => {
     expect((await here.apply(stdout, '--prune', '--output', 'json')).stdout).toBe('{"changes":[]}\n');
   });
 
+  it('writes the accesses of a grant in one order, whichever redis-cli gave them; applied there it changes nothing', async () => {
+    await using here = await seeded();
+    await here.redis.hset(here.names.grants('GROUP:analysts'), 'INTEGRATION:prod:m', 'EXECUTE,READ');
+    const { stdout } = await here.run(['export']);
+    expect(stdout).toBe(MANIFEST);
+    expect((await here.apply(stdout, '--prune', '--output', 'json')).stdout).toBe('{"changes":[]}\n');
+  });
+
   it('writes a file whole, over what was there, and leaves nothing beside it', async () => {
     await using here = await seeded();
     const file = await here.manifest('catalog.yaml', 'old: text');
