@@ -21,6 +21,10 @@ async function askYesOrNo(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await lines.question(question)).trim());
+  } catch (error) {
+    // Ctrl+C and Ctrl+D.
+    if (error instanceof Error && error.name === 'AbortError') return false;
+    throw error;
   } finally {
     lines.close();
   }
@@ -31,6 +35,21 @@ function nodeIsTooOld(): string | undefined {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 22 || (major === 22 && minor >= 19)) return undefined;
   return `bedrock-cohere needs Node 22.19 or newer, this is ${process.version}; in this folder, npx node runs the one among its packages`;
+}
+
+/** As typed: a command that failed may not have come to read its flags. */
+function asksForJson(argv: readonly string[]): boolean {
+  const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  return flags.some((word, at) => word === '--output=json' || (word === '--output' && flags[at + 1] === 'json'));
+}
+
+/** What `--output json` answers where a command fails. */
+function errorLine({
+  code,
+  message,
+  faults = [],
+}: Pick<ServiceError, 'code' | 'message'> & Partial<Pick<ServiceError, 'faults'>>): string {
+  return `${JSON.stringify({ error: { code, message }, ...(faults.length > 0 ? { faults } : {}) })}\n`;
 }
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -52,13 +71,19 @@ async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      if (asksForJson(argv)) stdout.write(errorLine({ code: 'USAGE', message: error.message.replace(/^error: /, '') }));
+      return 2;
+    }
     if (!(error instanceof ServiceError)) {
       // Never the error as Node shows it: libraries hang commands and their arguments on theirs, which may be secrets.
       const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+      if (asksForJson(argv)) stdout.write(errorLine({ code: 'INTERNAL', message: 'a fault of this program' }));
       stderr.write(`bedrock-cohere: a fault of this program, please report it: ${name}: ${message}\n${stack ?? ''}\n`);
       return 1;
     }
+    if (asksForJson(argv)) stdout.write(errorLine(error));
     stderr.write(`bedrock-cohere: ${error.message}\n`);
     return EXIT_CODES[error.code] ?? 1;
   }

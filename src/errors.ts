@@ -76,7 +76,17 @@ export interface ServiceErrorOptions {
   readonly retryAfterSeconds?: number | undefined;
   /** For the task's log in Conductor alone, never for the worker's: what a model wrote, for example. */
   readonly notes?: readonly string[] | undefined;
+  /** Every fault of manifests, for programs. */
+  readonly faults?: readonly PlacedFault[] | undefined;
   readonly cause?: unknown;
+}
+
+/** Lines and columns from 1. */
+export interface PlacedFault {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
 }
 
 export class ServiceError extends Error {
@@ -86,6 +96,8 @@ export class ServiceError extends Error {
   readonly retryable: boolean;
   readonly field: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  // Private: a library's log would write it.
+  readonly #faults: readonly PlacedFault[];
   // Private, so that no logger that writes an error's properties finds them.
   readonly #notes: readonly string[];
 
@@ -96,6 +108,12 @@ export class ServiceError extends Error {
     this.field = options.field;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.#notes = options.notes ?? [];
+    this.#faults = options.faults ?? [];
+  }
+
+  /** See `ServiceErrorOptions`. */
+  get faults(): readonly PlacedFault[] {
+    return this.#faults;
   }
 
   /** See `ServiceErrorOptions`. */

@@ -1,6 +1,7 @@
 import { loadSnapshot } from '../catalog/load.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import type { Config } from '../config.ts';
+import { ServiceError } from '../errors.ts';
 import { lifeInWords } from '../integrations/cohere/models.ts';
 import { splitQualified } from '../integrations/names.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -23,7 +24,7 @@ export async function check({
   readonly terminal: Terminal;
   readonly variables: Variables;
 }): Promise<number> {
-  return await withRedis(variables, async ({ redis, names, config }) => {
+  const checked = withRedis(variables, async ({ redis, names, config }) => {
     const snapshot = await loadSnapshot(redis, names);
     const secrets = { variables, ...config.secrets };
     const [{ checkConductor }, { checkCredentials, checkRedis }, { createConductorSession }] = await Promise.all([
@@ -52,6 +53,12 @@ export async function check({
       ],
       terminal,
     );
+  });
+  return await checked.catch((error: unknown) => {
+    if (!terminal.json || !(error instanceof ServiceError) || error.code !== 'UNREACHABLE') throw error;
+    terminal.warn(`bedrock-cohere: ${error.message}`);
+    const finding: Finding = { severity: 'error', key: 'redis', field: '', message: error.message, unreachable: true };
+    return reportFindings([finding], terminal);
   });
 }
 

@@ -37,5 +37,11 @@ export async function readManifestFiles(
 export function refuseFaults(faults: readonly ManifestFault[], terminal: Terminal): void {
   if (faults.length === 0) return;
   for (const fault of faults) terminal.warn(`${shownPlace(fault)}: ${fault.message}`);
-  throw new ServiceError('MANIFEST_INVALID', `${plural(faults.length, 'fault')} in the manifests; nothing was changed`);
+  throw new ServiceError(
+    'MANIFEST_INVALID',
+    `${plural(faults.length, 'fault')} in the manifests; nothing was changed`,
+    {
+      faults: faults.map(({ file, line, column, message }) => ({ file, line, column, message })),
+    },
+  );
 }

@@ -149,6 +149,21 @@ describe('--prune on a terminal', () => {
   });
 });
 
+describe('--prune on a terminal, left without an answer', () => {
+  it.each([
+    ['Ctrl+C', '\u0003'],
+    ['Ctrl+D', '\u0004'],
+  ])('by %s writes nothing: exit code 1', async (_, key) => {
+    await using here = await seeded();
+    const before = await here.contents();
+    const file = await here.manifest('m.yaml', 'groups: { analysts: { roles: [USER] } }');
+    const { code, shown } = await runOnTerminal(['apply', '-f', file, '--prune'], here.env, key);
+    expect([code, shown]).toEqual([1, expect.stringContaining('Nothing was written.')]);
+    expect(shown).not.toContain('a fault of this program');
+    expect(await here.contents()).toEqual(before);
+  });
+});
+
 describe('the last ADMIN', () => {
   it('is never deleted, and keeps its grants and memberships; the others go', async () => {
     await using here = await seeded();

@@ -121,6 +121,43 @@ describe('on a terminal', () => {
   });
 });
 
+describe('--output json of a command that fails', () => {
+  it('is one JSON value, too, and the words are on stderr all the same', async () => {
+    await using here = await install();
+    const file = await here.manifest('m.yaml', 'users: { a: { nam: x } }\nuser: {}');
+    const bad = await here.run(['apply', '-f', file, '--output', 'json']);
+    expect([bad.code, JSON.parse(bad.stdout)]).toEqual([
+      1,
+      {
+        error: { code: 'MANIFEST_INVALID', message: '2 faults in the manifests; nothing was changed' },
+        faults: [
+          { file, line: 1, column: 15, message: expect.stringContaining('users.a.nam: unknown key') },
+          { file, line: 2, column: 1, message: expect.stringContaining('"user" is not one of') },
+        ],
+      },
+    ]);
+    expect(bad.stderr).toContain('2 faults in the manifests');
+    const usage = await here.run(['export', '--output=json', '--kind', 'model']);
+    expect([usage.code, JSON.parse(usage.stdout)]).toEqual([
+      2,
+      { error: { code: 'USAGE', message: expect.stringMatching(/^option '--kind/) } },
+    ]);
+  });
+
+  it('says which Redis cannot be reached; check says it as a finding', async () => {
+    const env = { REDIS_URL: 'redis://me:sesame@127.0.0.1:1' };
+    const message = expect.stringMatching(/^Redis at 127\.0\.0\.1:1 cannot be reached \(REDIS_URL\): /);
+    const exported = await runCli(['export', '--output', 'json'], env);
+    expect([exported.code, JSON.parse(exported.stdout)]).toEqual([3, { error: { code: 'UNREACHABLE', message } }]);
+    const checked = await runCli(['check', '--output', 'json'], env);
+    expect([checked.code, JSON.parse(checked.stdout)]).toEqual([
+      3,
+      { findings: [{ severity: 'error', key: 'redis', field: '', message }] },
+    ]);
+    for (const { stdout, stderr } of [exported, checked]) expect(stdout + stderr).not.toContain('sesame');
+  });
+});
+
 describe('where stdout does not take it', () => {
   /** Runs `export` within a line of the shell, as "$@". */
   async function exportWithin(here: Installation, line: string, ...options: string[]) {
