@@ -42,6 +42,7 @@ export async function applyFiles(
   if (server === undefined && keyId !== undefined)
     throw new ServiceError('USAGE', 'apply: --key-id goes with --server');
   const { wanted, faults } = parseManifests(await readManifestFiles(question.paths, stdin));
+  if (wanted.kinds.size === 0 && faults.length === 0) terminal.warn('no manifest names any record');
   if (server !== undefined) {
     const api = apiTarget({ server, keyId, variables, wanted, prune, dryRun: question.dryRun, terminal });
     refuseFaults(faults, terminal);

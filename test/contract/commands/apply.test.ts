@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -177,6 +178,15 @@ describe('a bad manifest', () => {
   });
 });
 
+describe('the first example of docs/manifests.md', () => {
+  it('can be applied to an empty Redis', async () => {
+    await using here = await install();
+    const docs = await readFile(new URL('../../../docs/manifests.md', import.meta.url), 'utf8');
+    const { code, stderr } = await here.apply(/```yaml\n([\s\S]*?)```/.exec(docs)?.[1] ?? '');
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('does not exist')]);
+  });
+});
+
 describe('-f', () => {
   it('takes several files, a folder of *.yaml and *.yml, and standard input', async () => {
     await using here = await install();
@@ -187,6 +197,13 @@ describe('-f', () => {
     const ran = await runWithInput(args, here.env, 'users: { three: {} }');
     expect([ran.code, ran.stderr]).toEqual([0, '']);
     expect(Object.keys(await here.redis.hgetall(here.names.hash('users'))).sort()).toEqual(['one', 'three', 'two']);
+  });
+
+  it('of manifests that name nothing warns, and changes nothing', async () => {
+    await using here = await install();
+    const { code, stderr } = await runWithInput(['apply', '-f', '-'], here.env, '');
+    expect([code, stderr]).toEqual([0, 'no manifest names any record\n']);
+    expect((await here.apply('groups: {}')).stderr).toBe('');
   });
 
   it('names standard input in a fault', async () => {
