@@ -15,7 +15,9 @@ let server: RunningAdmin;
 beforeAll(async () => {
   redis = await startMortalRedis();
   proxy = await startFaultProxy(redis);
-  server = await startAdminServer(`redis://127.0.0.1:${proxy.port}`);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  // Not as a user with its rights alone, whom this Redis would have forgotten when it starts again.
+  server = await startAdminServer(url, { REDIS_URL: url });
 });
 afterAll(async () => {
   await redis?.restart();
