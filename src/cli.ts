@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli/program.ts';
-import { type ErrorCode, ServiceError } from './errors.ts';
+import { type ErrorCode, errorData, ServiceError } from './errors.ts';
 
 /** The one place where an error becomes an exit code: 1 denied, findings or a bad manifest; 2 wrong usage; 3 unreachable. */
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
@@ -44,12 +44,8 @@ function asksForJson(argv: readonly string[]): boolean {
 }
 
 /** What `--output json` answers where a command fails. */
-function errorLine({
-  code,
-  message,
-  faults = [],
-}: Pick<ServiceError, 'code' | 'message'> & Partial<Pick<ServiceError, 'faults'>>): string {
-  return `${JSON.stringify({ error: { code, message }, ...(faults.length > 0 ? { faults } : {}) })}\n`;
+function errorLine(error: Readonly<Record<string, unknown>>, faults: ServiceError['faults'] = []): string {
+  return `${JSON.stringify({ error, ...(faults.length > 0 ? { faults } : {}) })}\n`;
 }
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -83,7 +79,7 @@ async function run(argv: readonly string[]): Promise<number> {
       stderr.write(`bedrock-cohere: a fault of this program, please report it: ${name}: ${message}\n${stack ?? ''}\n`);
       return 1;
     }
-    if (asksForJson(argv)) stdout.write(errorLine(error));
+    if (asksForJson(argv)) stdout.write(errorLine(errorData(error), error.faults));
     stderr.write(`bedrock-cohere: ${error.message}\n`);
     return EXIT_CODES[error.code] ?? 1;
   }

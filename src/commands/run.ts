@@ -7,7 +7,7 @@ import { type CallResult, tokenOutputs } from '../calls/plan.ts';
 import type { TaskInput } from '../calls/task-inputs.ts';
 import { loadSnapshot } from '../catalog/load.ts';
 import type { TaskType } from '../config.ts';
-import { errorData, messageOf, ServiceError } from '../errors.ts';
+import { messageOf, ServiceError } from '../errors.ts';
 import { splitQualified } from '../integrations/names.ts';
 import { parseJson } from '../parsing.ts';
 import { parseSubject, type Subject } from '../rbac/subject.ts';
@@ -65,8 +65,7 @@ export async function runModel(question: RunQuestion, surroundings: RunSurroundi
     return 0;
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    terminal.result({ error: errorData(error) });
-    throw new ServiceError(error.code, `${error.message} (${error.code})`, { cause: error });
+    throw new ServiceError(error.code, `${error.message} (${error.code})`, { field: error.field, cause: error });
   }
 }
 

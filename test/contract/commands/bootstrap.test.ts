@@ -53,7 +53,8 @@ describe('bootstrap', () => {
     const { id } = resultOf<NewAccessKey>(await run(here, '--output', 'json'));
     const before = await here.contents();
     const { code, stdout, stderr } = await run(here, '--output', 'json');
-    expect([code, stdout]).toEqual([1, '']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'ALREADY_BOOTSTRAPPED' } });
     expect(stderr).toContain('POST /api/applications/{id}/accessKeys');
     const commands = `redis-cli HDEL ${here.names.hash('access-keys')} ${id} && redis-cli DEL ${here.names.admin.bootstrap}`;
     expect(stderr).toContain(commands);

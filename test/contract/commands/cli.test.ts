@@ -129,7 +129,10 @@ describe('--output json of a command that fails', () => {
     expect([bad.code, JSON.parse(bad.stdout)]).toEqual([
       1,
       {
-        error: { code: 'MANIFEST_INVALID', message: '2 faults in the manifests; nothing was changed' },
+        error: {
+          ...{ code: 'MANIFEST_INVALID', message: '2 faults in the manifests; nothing was changed' },
+          retryable: false,
+        },
         faults: [
           { file, line: 1, column: 15, message: expect.stringContaining('users.a.nam: unknown key') },
           { file, line: 2, column: 1, message: expect.stringContaining('"user" is not one of') },
@@ -148,7 +151,10 @@ describe('--output json of a command that fails', () => {
     const env = { REDIS_URL: 'redis://me:sesame@127.0.0.1:1' };
     const message = expect.stringMatching(/^Redis at 127\.0\.0\.1:1 cannot be reached \(REDIS_URL\): /);
     const exported = await runCli(['export', '--output', 'json'], env);
-    expect([exported.code, JSON.parse(exported.stdout)]).toEqual([3, { error: { code: 'UNREACHABLE', message } }]);
+    expect([exported.code, JSON.parse(exported.stdout)]).toEqual([
+      3,
+      { error: { code: 'UNREACHABLE', message, retryable: true } },
+    ]);
     const checked = await runCli(['check', '--output', 'json'], env);
     expect([checked.code, JSON.parse(checked.stdout)]).toEqual([
       3,
