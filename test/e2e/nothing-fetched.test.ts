@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createWorld, type World } from './support/world.ts';
+import { createWorld, type TaskToRun, type World } from './support/world.ts';
 
 const EMBED = 'cohere.embed-v4:0';
 const CHAT = 'amazon.nova-lite-v1:0';
@@ -56,6 +56,11 @@ const embed = (input: object) => ({
   type: 'LLM_GENERATE_EMBEDDINGS' as const,
   input: { llmProvider: 'main', model: EMBED, ...input },
 });
+const chat = (input: object) => ({
+  workflow: 'fetch_chat',
+  type: 'LLM_CHAT_COMPLETE' as const,
+  input: { llmProvider: 'main', model: CHAT, ...input },
+});
 /** Every way in which a picture, a file or a page could be meant. */
 const asPicture = () => ({
   ...{ image: url, images: [url], image_url: { url }, imageUrl: url, file: url, document: url, documents: [{ url }] },
@@ -98,12 +103,25 @@ describe('a URL in a task', () => {
     expect(heard).toEqual([]);
   });
 
-  it('in an input that is meant for a picture or a file is not used at all', async () => {
+  it('in an input that is meant for a picture or a file is not used at all by a task that takes none', async () => {
     expect((await world.runTask(text({ prompt: 'Hi', ...asPicture() }))).task.status).toBe('COMPLETED');
-    expect((await world.runTask(embed({ text: 'Hi', ...asPicture() }))).task.status).toBe('COMPLETED');
+    const others = { ...asPicture(), images: undefined, inputs: undefined };
+    expect((await world.runTask(embed({ text: 'Hi', ...others }))).task.status).toBe('COMPLETED');
     const { calls } = await world.calls();
     expect(calls).toHaveLength(2);
     for (const { body } of calls) expect(JSON.stringify(body)).not.toContain(url);
+    expect(heard).toEqual([]);
+  });
+
+  it.each<[string, () => TaskToRun]>([
+    ['images', () => embed({ images: [url] })],
+    ['inputs', () => embed({ inputs: asPicture().inputs })],
+    ['messages', () => chat({ messages: [{ role: 'user', message: 'Look', media: [url] }] })],
+  ])('is refused where an image is taken, in %s: only a data URI is one', async (field, task) => {
+    const { task: ended } = await world.runTask(task());
+    expect(ended.status).toBe('FAILED_WITH_TERMINAL_ERROR');
+    expect(ended.outputData['error']).toMatchObject({ code: 'INPUT_INVALID', field: expect.stringMatching(field) });
+    expect((await world.calls()).calls).toEqual([]);
     expect(heard).toEqual([]);
   });
 
