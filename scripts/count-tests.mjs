@@ -1,4 +1,4 @@
-// Prints `N passed, N failed[, N skipped]` from vitest's JSON report: `node scripts/count-tests.mjs FILE`.
+// Prints `N passed, N failed` as its last line, and before it `N skipped` where some were, from vitest's JSON report: `node scripts/count-tests.mjs FILE`.
 // Exit code 1 where anything failed or nothing ran. A file that could not even be loaded counts as one failure.
 import { readFileSync } from 'node:fs';
 
@@ -10,5 +10,6 @@ const passed = report.numPassedTests;
 const failed = report.numFailedTests + neverRan;
 const skipped = report.numPendingTests + report.numTodoTests;
 
-process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+if (skipped > 0) process.stdout.write(`${skipped} skipped\n`);
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
