@@ -23,6 +23,10 @@ const TASK_PARAMETERS = [
 
 const positive = z.number().int().min(1);
 
+/** A year. */
+const CACHE_SECONDS_AT_MOST = 31_536_000;
+const CACHE_MEGABYTES_AT_MOST = 65_536;
+
 const configuration = z.strictObject({
   /** Calls at once over the whole cluster. */
   maxConcurrency: positive.optional(),
@@ -47,7 +51,15 @@ const configuration = z.strictObject({
   defaults: z
     .strictObject(Object.fromEntries(TASK_PARAMETERS.map((name) => [name, z.unknown().optional()])))
     .default({}),
-  cache: z.strictObject({ ttlSeconds: positive }).optional(),
+  /** Answers are kept, and given again without a call: see `src/calls/from-cache.ts`. Absent: none is. */
+  cache: z
+    .strictObject({
+      /** How long an answer is kept. */
+      ttlSeconds: positive.max(CACHE_SECONDS_AT_MOST),
+      /** Of answers of this model; beyond it the oldest go. */
+      maxMegabytes: positive.max(CACHE_MEGABYTES_AT_MOST).default(64),
+    })
+    .optional(),
   /** False: only named prompts, whatever the task says. */
   rawPrompts: z.boolean().default(true),
 });

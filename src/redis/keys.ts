@@ -42,6 +42,8 @@ export interface KeyNames {
   readonly denials: string;
   readonly ledger: LedgerKeys;
   lane(lane: string): LaneKeys;
+  /** Answers that are kept of one model (`provider:model`). */
+  answers(model: string): AnswerKeys;
   /** Set of the lanes that have tickets. */
   readonly waiting: string;
   /** The one workflow instance that a token made for a single one is for, by the token's `jti`. */
@@ -96,6 +98,14 @@ export interface LedgerKeys {
   readonly sweep: string;
 }
 
+/** See `src/cluster/answer-cache.ts`. */
+export interface AnswerKeys {
+  /** Hash: digest → when it expires, by Redis' clock, in 13 digits of ms, and JSON; besides `records` and `bytes`. */
+  readonly values: string;
+  /** Sorted set: digest → when it expires. */
+  readonly expiries: string;
+}
+
 /** What replicas share about one lane: see `src/cluster/lane-store.ts`. */
 export interface LaneKeys {
   /** Sorted set: lease id → when it lapses, by Redis' clock. */
@@ -136,6 +146,10 @@ export function keyNames(prefix: string): KeyNames {
     denials: `${prefix}run:denials`,
     ledger: ledgerKeys(`${prefix}run:`),
     lane: (lane) => laneKeys(`${prefix}run:lane:${lane}:`),
+    answers: (model) => ({
+      values: `${prefix}run:cache:${model}:values`,
+      expiries: `${prefix}run:cache:${model}:expiries`,
+    }),
     waiting: `${prefix}run:waiting`,
     tokenPin: (jti) => `${prefix}run:token:${jti}`,
     usage: {

@@ -71,8 +71,11 @@ const CALLS = [
 /** Who holds which task, and which wait: see `src/cluster/ledger-store.ts` and `src/cluster/lanes/tickets.ts`. */
 const LEDGER = ['hget', 'mget', 'zrank'];
 
+/** Answers that are kept: see `src/cluster/answer-cache.ts`. */
+const CACHE = ['hstrlen', 'unlink'];
+
 const COMMANDS: Readonly<Record<UserRole, readonly string[]>> = {
-  worker: [...READ, ...CALLS, ...LEDGER],
+  worker: [...READ, ...CALLS, ...LEDGER, ...CACHE],
   admin: [...READ, ...READ_STREAMS, ...WRITE, ...SIGN, ...CALLS],
   operator: [...READ, ...READ_STREAMS, ...WRITE],
   viewer: [...READ, ...READ_STREAMS],

@@ -64,6 +64,18 @@ describe('a model', () => {
     expect(faultsOf({ configuration: { modelId: '' } })).toMatch(/^configuration\.modelId: /);
   });
 
+  it('keeps answers for a year at most, and of 64 MB where it does not say', () => {
+    const read = (cache: object) => modelRecord.parse({ configuration: { cache } }).configuration.cache;
+    expect(read({ ttlSeconds: 60 })).toEqual({ ttlSeconds: 60, maxMegabytes: 64 });
+    expect(read({ ttlSeconds: 31_536_000, maxMegabytes: 1 })).toEqual({ ttlSeconds: 31_536_000, maxMegabytes: 1 });
+    for (const cache of [{}, { ttlSeconds: 0 }, { ttlSeconds: 31_536_001 }, { ttlSeconds: 1.5 }]) {
+      expect(faultsOf({ configuration: { cache } })).toMatch(/^configuration\.cache\.ttlSeconds: /);
+    }
+    expect(faultsOf({ configuration: { cache: { ttlSeconds: 1, maxMegabytes: 0 } } })).toMatch(
+      /^configuration\.cache\.maxMegabytes: /,
+    );
+  });
+
   it('proposes the key that was meant', () => {
     expect(faultsOf({ configuration: { maxConcurency: 8 } })).toBe(
       'configuration.maxConcurency: unknown key. Did you mean "maxConcurrency"?',
