@@ -5,6 +5,7 @@ import type { ChatReply, ChatRequest, Family, ToolCall } from '../integrations/c
 import { renderTemplate } from '../prompts/render.ts';
 import { type ChatMessage, chatCompleteInput, isPromptName, NOT_SERVED, says, type ToolSpec } from './chat-inputs.ts';
 import { readConversation } from './conversation.ts';
+import { cachedWhole } from './from-cache.ts';
 import { jsonIn, parseJsonText } from './json-text.ts';
 import { renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
@@ -53,9 +54,11 @@ export const chatComplete: CallKind = {
     };
     demandDistinct(request.tools);
 
+    const call = codec.encode(request);
     return {
-      call: codec.encode(request),
+      call,
       notes,
+      ...(input.temperature === 0 ? cachedWhole(['chat', call, input.jsonOutput ?? null]) : {}),
       estimatedTokens: estimateTokens(wordsOf(request)) + (input.maxTokens ?? DEFAULT_MAX_TOKENS),
       finish(answer) {
         const reply = codec.decode(answer);

@@ -24,7 +24,8 @@ export interface DirectCall {
 
 /**
  * Direct calls are decided, admitted, sent and counted as tasks are. What differs: nothing can be put off, so that a call stands in
- * line for 30 s at most, and Bedrock's throttling is told at once.
+ * line for 30 s at most, Bedrock's throttling is told at once, and nothing is taken from a cache, since the call itself is
+ * what is tried.
  */
 export interface DirectCalls {
   /**

@@ -1,11 +1,13 @@
 import { ServiceError } from '../errors.ts';
 import type {
   BedrockAnswer,
+  Embedding,
   EmbeddingsCodec,
   EmbeddingsContent,
   EmbeddingsRequest,
   TokenCounts,
 } from '../integrations/codec.ts';
+import { cachedList, cachedText, keptVectors } from './cached-embeddings.ts';
 import { bodyBytes, type EmbeddingsPart, outputBytes, splitContent } from './embedding-requests.ts';
 import { type CallKind, type CallPlan, type CallResult, estimateTokens } from './plan.ts';
 import { shareTokens } from './shared-tokens.ts';
@@ -74,6 +76,7 @@ function planOfText({ codec, options, key, notes }: Manner, text: string): CallP
     call: join([text]),
     notes,
     estimatedTokens: estimateTokens(text),
+    ...cachedText({ codec, options }, text),
     finish(answer) {
       const { vectors, tokens } = decode(answer, 1);
       const [result] = vectors;
@@ -100,11 +103,13 @@ function planOfText({ codec, options, key, notes }: Manner, text: string): CallP
 }
 
 /** A list, in as many requests as it needs. */
-function planOfMany({ codec, options, key, notes }: Manner, content: EmbeddingsContent): CallPlan {
+function planOfMany(manner: Manner, content: EmbeddingsContent): CallPlan {
+  const { codec, options, key, notes } = manner;
   const planOf = ({ content: part, count, estimatedTokens }: EmbeddingsPart): CallPlan => ({
     call: codec.encode({ ...part, ...options }),
     notes,
     estimatedTokens,
+    keeps: ({ output }) => keptVectors(manner, part, output['result'] as readonly Embedding[]),
     finish(answer) {
       const { vectors, tokens } = codec.decode(answer, count, options.embeddingTypes);
       const fault = vectors.find((vector) => vector instanceof ServiceError);
@@ -113,7 +118,8 @@ function planOfMany({ codec, options, key, notes }: Manner, content: EmbeddingsC
   });
   const [first, ...others] = splitContent(content);
   if (first === undefined) throw nothingGiven();
-  const plan = planOf(first);
+  const cached = cachedList(manner, content, (left) => planOfMany(manner, left));
+  const plan = { ...planOf(first), cached };
   checkOutput(codec, options, content);
   if (others.length === 0) return plan;
   const plans = others.map(planOf);

@@ -27,8 +27,31 @@ export interface CallPlan {
   readonly shared?: SharedPlan;
   /** Present where one request does not hold it all: what comes after this one. See `several-requests.ts`. */
   readonly further?: FurtherRequests;
+  /** Present where answers that were kept of others may be given in place of a call. See `from-cache.ts`. */
+  readonly cached?: CachedPlan;
+  /** What may be kept of this request's own answer. Default: nothing. */
+  readonly keeps?: (result: CallResult) => readonly Keepable[];
   /** A fault where the answer took tokens and is of no use. */
   finish(answer: BedrockAnswer): CallResult | CallFault;
+}
+
+/** A call as pieces that are answered each by itself: a completion is one, and so is each text of a list. */
+export interface CachedPlan {
+  readonly pieces: number;
+  /** All that determines the answer to a piece, but for the records of its model: JSON, with bytes as Uint8Array. */
+  determinants(piece: number): unknown;
+  /** Whether it is of the form of an answer to a piece. */
+  isValue(value: unknown): boolean;
+  /** The call for some of the pieces, in their order: at least one, and not all. Absent where there is one only. */
+  only?(pieces: readonly number[]): CallPlan;
+  /** The output where each piece has its answer. */
+  join(values: readonly unknown[]): CallResult['output'];
+}
+
+/** An answer to a piece, and all that determines it. */
+export interface Keepable {
+  readonly determinants: unknown;
+  readonly value: unknown;
 }
 
 /** The other requests of a call, and how all results, the first one's too, become the call's. */
@@ -56,6 +79,8 @@ export interface CallFault {
 export interface CallResult {
   readonly output: Readonly<Record<string, unknown>>;
   readonly tokens: TokenCounts;
+  /** Every piece of it was kept of another call: none was made. */
+  readonly fromCache?: true;
 }
 
 /** What a completion takes at most where neither task nor model says; a family's own maximum may be lower. */

@@ -3,7 +3,11 @@ import pLimit from 'p-limit';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { CallAttempt, Prepared } from './attempt.ts';
 import { type CallParts, type TurnTerms, takeTurn } from './call.ts';
+import { type CacheParts, fromCache, keepAnswer } from './from-cache.ts';
 import type { CallResult, FurtherRequests } from './plan.ts';
+import { PlanChanged } from './plan-changed.ts';
+
+type Parts = CallParts & CacheParts;
 
 /** Requests of one call at once, so that a large one leaves turns to others. */
 const AT_ONCE = 8;
@@ -19,24 +23,14 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ANSWER_INVALID',
 ]);
 
-/** The records changed so much that what is still to be asked would not go with what was answered. */
-class PlanChanged extends Error {
-  override readonly name = 'PlanChanged';
-}
-
 /**
- * `takeTurn` for a call of one request or of several. Each is admitted, decided, sent and counted by itself. The first goes
- * alone and opens the way: until it is answered, the call may be put off as any other, and nothing has been paid for. Then
- * the others go, some at a time, and wait in their lane for as long as it takes: what was answered is not asked for again.
- * Where one fails for good, the others are broken off. A call whose records change meanwhile begins anew, so that an output
- * never mixes two models.
+ * `takeTurn` for a call of one request or of several, of which some or all may have been answered before: see `from-cache.ts`.
+ * A call whose records change meanwhile begins anew, so that an output never mixes two models.
  */
-export async function takeTurns(attempt: CallAttempt, terms: TurnTerms, parts: CallParts): Promise<CallResult> {
+export async function takeTurns(attempt: CallAttempt, terms: TurnTerms, parts: Parts): Promise<CallResult> {
   for (;;) {
-    const { further } = attempt.prepared.plan;
     try {
-      const first = await takeTurn(requestOf(attempt, 0, further?.key), terms, parts);
-      return further === undefined ? first : await takeFurther(attempt, first, further, terms, parts);
+      return await fromCache(attempt, (rest) => takeRequests(rest, terms, parts), parts);
     } catch (error) {
       if (!(error instanceof PlanChanged)) throw error;
       attempt.prepared = attempt.prepare();
@@ -44,12 +38,30 @@ export async function takeTurns(attempt: CallAttempt, terms: TurnTerms, parts: C
   }
 }
 
+/**
+ * Each request is admitted, decided, sent and counted by itself. The first goes alone and opens the way: until it is
+ * answered, the call may be put off as any other, and nothing has been paid for. Then the others go, some at a time, and
+ * wait in their lane for as long as it takes: what was answered is not asked for again. Where one fails for good, the others
+ * are broken off. Throws PlanChanged.
+ */
+async function takeRequests(attempt: CallAttempt, terms: TurnTerms, parts: Parts): Promise<CallResult> {
+  const { further } = attempt.prepared.plan;
+  const first = await takeRequest(requestOf(attempt, 0, further?.key), terms, parts);
+  return further === undefined ? first : await takeFurther(attempt, first, further, terms, parts);
+}
+
+async function takeRequest(request: CallAttempt, terms: TurnTerms, parts: Parts): Promise<CallResult> {
+  const result = await takeTurn(request, terms, parts);
+  keepAnswer(request, result, parts);
+  return result;
+}
+
 async function takeFurther(
   attempt: CallAttempt,
   first: CallResult,
   { key, plans, join }: FurtherRequests,
   terms: TurnTerms,
-  parts: CallParts,
+  parts: Parts,
 ): Promise<CallResult> {
   const ended = new AbortController();
   const waiting = AbortSignal.any([attempt.waiting, ended.signal]);
@@ -61,7 +73,7 @@ async function takeFurther(
     for (let tries = 1; ; tries += 1) {
       try {
         waiting.throwIfAborted();
-        return await takeTurn({ ...requestOf(attempt, index, key), waiting, running }, held, parts);
+        return await takeRequest({ ...requestOf(attempt, index, key), waiting, running }, held, parts);
       } catch (error) {
         if (waiting.aborted || tries >= TRIES || !(error instanceof ServiceError && PASSING.has(error.code))) {
           ended.abort(error);

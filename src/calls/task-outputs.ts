@@ -11,12 +11,16 @@ const tokenCounts = {
   tokenUsed: count.optional(),
 } as const;
 
+/** Present where the answer was kept of an earlier call and no call was made: there are no counts of tokens then. */
+const cached = z.literal(true).optional();
+
 export const textCompleteOutput = z.object({
   /** The text; with `jsonOutput`, the JSON value. */
   result: z.unknown(),
   /** All of them, where `maxResults` is above 1. */
   results: z.array(z.unknown()).optional(),
   finishReason: z.enum(FINISH_REASONS),
+  cached,
   ...tokenCounts,
 });
 
@@ -42,6 +46,7 @@ export const chatCompleteOutput = z.object({
   citations: z
     .array(z.object({ start: z.number(), end: z.number(), text: z.string(), documentIds: z.array(z.string()) }))
     .optional(),
+  cached,
   ...tokenCounts,
 });
 
@@ -54,6 +59,9 @@ export const generateEmbeddingsOutput = z.object({
   result: z.union([embedding, z.array(embedding)]),
   /** Present where the text travelled with others' in one request. */
   tokensShared: z.literal(true).optional(),
+  cached,
+  /** Of a list: how many were kept of earlier calls, where some were and some were not. */
+  cachedCount: count.optional(),
   ...tokenCounts,
 });
 

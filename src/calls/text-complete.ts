@@ -1,6 +1,7 @@
 import { failureOf, ServiceError } from '../errors.ts';
 import type { FinishReason } from '../integrations/codec.ts';
 import { renderTemplate } from '../prompts/render.ts';
+import { cachedWhole } from './from-cache.ts';
 import { parseJsonText } from './json-text.ts';
 import { renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
@@ -19,9 +20,11 @@ export const textComplete: CallKind = {
       });
     }
     const prompt = promptText();
+    const call = codec.encode({ ...input, prompt });
     return {
-      call: codec.encode({ ...input, prompt }),
+      call,
       notes,
+      ...(input.temperature === 0 ? cachedWhole(['text', call, input.jsonOutput === true, input.maxResults ?? 1]) : {}),
       estimatedTokens: estimateTokens(prompt) + (input.maxTokens ?? DEFAULT_MAX_TOKENS) * (input.maxResults ?? 1),
       finish(answer) {
         const { completions, tokens } = codec.decode(answer);

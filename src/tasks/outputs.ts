@@ -9,9 +9,15 @@ export interface TokenCounts {
   readonly tokenUsed?: number;
 }
 
+/** Of tasks whose model has a `cache` in its record. */
+export interface FromCache {
+  /** True where the answer was kept of an earlier call and no call was made: there are no counts of tokens then. */
+  readonly cached?: true;
+}
+
 export type FinishReason = 'STOP' | 'MAX_TOKENS' | 'STOP_SEQUENCE' | 'TOOL_CALLS' | 'CONTENT_FILTER' | 'ERROR';
 
-export interface TextCompleteOutput extends TokenCounts {
+export interface TextCompleteOutput extends TokenCounts, FromCache {
   /** The text; with `jsonOutput`, the JSON value. */
   readonly result: unknown;
   /** All of them, where `maxResults` is above 1. */
@@ -19,7 +25,7 @@ export interface TextCompleteOutput extends TokenCounts {
   readonly finishReason: FinishReason;
 }
 
-export interface ChatCompleteOutput extends TokenCounts {
+export interface ChatCompleteOutput extends TokenCounts, FromCache {
   /** The text, empty where the model only asks for tools; the JSON value where the answer is one and `jsonOutput` lets it. */
   readonly result: unknown;
   /** `TOOL_CALLS` where the model asks for tools. */
@@ -47,11 +53,13 @@ export interface ChatCompleteOutput extends TokenCounts {
 /** Floats; by type where `embeddingTypes` were asked for. */
 export type Embedding = readonly number[] | Readonly<Partial<Record<EmbeddingType, readonly number[]>>>;
 
-export interface GenerateEmbeddingsOutput extends TokenCounts {
+export interface GenerateEmbeddingsOutput extends TokenCounts, FromCache {
   /** One for `text`, else a list of them. */
   readonly result: Embedding | readonly Embedding[];
   /** True where the text travelled with others' in one request: its tokens are its part of the request's. */
   readonly tokensShared?: true;
+  /** Of a list: how many were kept of earlier calls, where some were and some were not. */
+  readonly cachedCount?: number;
 }
 
 export interface RerankOutput extends TokenCounts {

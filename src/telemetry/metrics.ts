@@ -13,6 +13,8 @@ export interface Metrics {
     prompt: number | undefined,
     completion: number | undefined,
   ): void;
+  /** Answers that were looked for among those kept: how many were there, how many were not. */
+  cacheAsked(labels: { integration: string; model: string }, hits: number, misses: number): void;
   /** A token limit refused a call. */
   refusedByLimit(labels: { kind: LimitKind; name: string; frequency: string }): void;
 }
@@ -58,6 +60,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     name: `${prefix}tokens_total`,
     help: 'Tokens as Bedrock counted them.',
     labelNames: ['integration', 'model', 'kind'],
+    registers,
+  });
+  const cacheAnswers = new Counter({
+    name: `${prefix}cache_answers_total`,
+    help: 'Answers that were looked for among those kept: found (hit) or not (miss).',
+    labelNames: ['integration', 'model', 'result'],
     registers,
   });
   new Gauge({
@@ -157,6 +165,10 @@ export function createMetrics(gauges: Gauges): Metrics {
     tokens(labels, prompt, completion) {
       if (prompt !== undefined) tokens.inc({ ...labels, kind: 'prompt' }, prompt);
       if (completion !== undefined) tokens.inc({ ...labels, kind: 'completion' }, completion);
+    },
+    cacheAsked(labels, hits, misses) {
+      cacheAnswers.inc({ ...labels, result: 'hit' }, hits);
+      cacheAnswers.inc({ ...labels, result: 'miss' }, misses);
     },
     // Users are many, and their names are addresses: they are counted together.
     refusedByLimit: ({ kind, name, frequency }) => refused.inc({ kind, name: kind === 'user' ? '' : name, frequency }),

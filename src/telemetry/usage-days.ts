@@ -19,6 +19,6 @@ export function lastDays(count: number, now = Date.now()): string[] {
 export const USAGE_KEPT_DAYS = 400;
 
 /** What is counted; the last part of every field. */
-export const USAGE_KINDS = ['calls', 'promptTokens', 'completionTokens'] as const;
+export const USAGE_KINDS = ['calls', 'promptTokens', 'completionTokens', 'cacheHits'] as const;
 export type UsageKind = (typeof USAGE_KINDS)[number];
 export type UsageCounts = Readonly<Record<UsageKind, number>>;

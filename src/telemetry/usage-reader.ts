@@ -29,6 +29,8 @@ export function createUsageReader({ redis, keys }: { redis: Redis | Cluster; key
   };
 }
 
+const NONE: UsageCounts = { calls: 0, promptTokens: 0, completionTokens: 0, cacheHits: 0 };
+
 function modelsOf(hash: Readonly<Record<string, string>>, integration: string, day: string): ModelDay[] {
   const models = new Map<string, { -readonly [K in keyof ModelDay]: ModelDay[K] }>();
   for (const [name, value] of Object.entries(hash)) {
@@ -36,7 +38,7 @@ function modelsOf(hash: Readonly<Record<string, string>>, integration: string, d
     const number = count.safeParse(value);
     // Nothing of ours: somebody typed it.
     if (read === undefined || !number.success || read.integration !== integration) continue;
-    const entry = models.get(read.model) ?? { day, model: read.model, calls: 0, promptTokens: 0, completionTokens: 0 };
+    const entry = models.get(read.model) ?? { day, model: read.model, ...NONE };
     entry[read.kind] = number.data;
     models.set(read.model, entry);
   }

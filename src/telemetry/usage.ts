@@ -21,9 +21,16 @@ export interface Use {
   readonly spent: { readonly accounts: readonly Account[]; readonly tokens: number };
 }
 
+/** What was kept of other answers and given in place of calls. It takes no tokens, and counts for no limit. */
+export interface Hits extends Pick<Use, 'integration' | 'model' | 'subject'> {
+  /** Completions, or texts, images and inputs that were embedded. */
+  readonly hits: number;
+}
+
 /** Counts what is used, off the hot path: in memory, and every 2 s in Redis. A process that is killed loses the last 2 s. */
 export interface UsageRecorder {
   record(use: Use): void;
+  recordHits(hits: Hits): void;
   start(): void;
   /**
    * Writes what is counted so far, also what came while it was writing. Rejects where Redis does not answer; nothing is lost by
@@ -207,21 +214,29 @@ export function createUsageRecorder(parts: UsageRecorderParts): UsageRecorder {
     return next;
   }
 
+  function entryOf(of: Pick<Use, 'integration' | 'model' | 'subject'>, accounts: readonly Account[]): Counted {
+    const { integration, model, subject } = of;
+    const moment = momentNow();
+    const key = JSON.stringify([moment.from, integration, model, subject, ...accounts]);
+    const known = counted.get(key);
+    if (known !== undefined) return known;
+    const none = { calls: 0, promptTokens: 0, completionTokens: 0, cacheHits: 0, spent: 0 };
+    const entry = { moment, integration, model, subject, accounts, ...none };
+    counted.set(key, entry);
+    return entry;
+  }
+
   return {
-    record({ integration, model, subject, tokens, spent }) {
-      const { accounts } = spent;
-      const moment = momentNow();
-      const key = JSON.stringify([moment.from, integration, model, subject, ...accounts]);
-      let entry = counted.get(key);
-      if (entry === undefined) {
-        const none = { calls: 0, promptTokens: 0, completionTokens: 0, spent: 0 };
-        entry = { moment, integration, model, subject, accounts, ...none };
-        counted.set(key, entry);
-      }
+    record(use) {
+      const { tokens, spent } = use;
+      const entry = entryOf(use, spent.accounts);
       entry.calls += 1;
       entry.promptTokens += tokens.prompt ?? 0;
       entry.completionTokens += tokens.completion ?? 0;
       entry.spent += spent.tokens;
+    },
+    recordHits(of) {
+      if (of.hits > 0) entryOf(of, []).cacheHits += of.hits;
     },
     start() {
       timer ??= setInterval(() => {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { CALL_KINDS } from '../calls/kinds.ts';
 import { createLaneLimits } from '../calls/lane-limits.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
+import { createAnswerCache } from '../cluster/answer-cache.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
 import { createLedgerStore } from '../cluster/ledger-store.ts';
 import { createTokenAccounts } from '../cluster/token-accounts.ts';
@@ -120,6 +121,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     conductor,
     authenticated: async () => Object.keys(await session.headers()).length > 0,
   });
+  const answers = createAnswerCache({ redis: runtime, names, log });
   const handlerParts = {
     catalog: catalog.current,
     mayDecide: () => catalogUnready().length === 0,
@@ -131,6 +133,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     metrics,
     usage,
     limits,
+    cache: { answers, usage, metrics },
     log,
   };
 
@@ -203,6 +206,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     registry: metrics.registry,
   });
   catalog.onChange((snapshot) => clients.keepOnly(new Set(snapshot.names('integrations'))));
+  catalog.onChange(answers.look);
   const rescuing = new AbortController();
   const { rescue, idle: rescued } = createRescue({ conductor, ledger, log, giveUp: rescuing.signal });
   const queues = config.tasks.served.map(({ queue }) => queue);
@@ -255,8 +259,9 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     rescuing.abort(new Error('the worker is stopping'));
     await Promise.all([sleepers.stop(), rescued(), sweep.stop(), foundNames?.stop()]);
     await Promise.all([laneStore.stop(), ledger.leave()]);
-    await inTime(Promise.all([denials.flush(), usage.flush()]), LAST_WRITES_MS).catch((error: unknown) =>
-      log.warn({ reason: messageOf(error) }, 'The last denials or counts of usage were not written'),
+    await inTime(Promise.all([denials.flush(), usage.flush(), answers.settled()]), LAST_WRITES_MS).catch(
+      (error: unknown) =>
+        log.warn({ reason: messageOf(error) }, 'The last denials or counts of usage were not written'),
     );
     // First the connections: a read that waits for a Redis that hangs ends with them.
     for (const connection of [ears, runtime, redis]) connection?.disconnect();

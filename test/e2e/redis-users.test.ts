@@ -35,7 +35,10 @@ const WRITES = { hlen: WHOLE_KEYS, scard: WHOLE_KEYS, type: WHOLE_KEYS, unlink: 
 const WARNED = 'remembers that it was said of a limit of tokens that it is nearly used up';
 /** What is granted and may not be seen here, each with its reason. */
 const UNSEEN: Readonly<Record<UserRole, Readonly<Record<string, string>>>> = {
-  worker: { watch: ONLY_POLLED, multi: ONLY_POLLED, exec: ONLY_POLLED, hsetnx: WARNED },
+  worker: {
+    ...{ watch: ONLY_POLLED, multi: ONLY_POLLED, exec: ONLY_POLLED, hsetnx: WARNED },
+    hstrlen: 'takes answers that are too old or too many out of the cache',
+  },
   admin: {
     ...READS,
     ...WRITES,
@@ -108,7 +111,7 @@ models:
   "main:${LIMITED}": { configuration: { maxConcurrency: 2, requestsPerMinute: 600, tokensPerMinute: 100000 } }
   "main:${THROTTLED}": { configuration: { maxConcurrency: 4 } }
   "main:${HELD}": { configuration: { maxConcurrency: 4 } }
-  "main:${EMBED}": {}
+  "main:${EMBED}": { configuration: { cache: { ttlSeconds: 60 } } }
 users: { ${Array.from({ length: 700 }, (_, index) => `"user-${index}": {}`).join(', ')} }
 groups: { analysts: { members: ["alice@example.com", "app:users"] } }
 applications: { ${applications} }

@@ -6,7 +6,7 @@ import {
   recordOfTarget,
 } from '../../catalog/references.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
-import { lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
+import { familyOf, lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { sealedFaults } from '../../integrations/secrets/sealed.ts';
@@ -82,9 +82,6 @@ function* foreignRole(key: string, field: string, { configuration }: Integration
   }
 }
 
-/** Parts of the contract that are still to come: an administrator must not believe that they hold. */
-const NOT_YET_HELD = ['cache'] as const;
-
 function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Finding> {
   const key = names.hash('models');
   for (const [field, { lookup }] of snapshot.parts.tables.models) {
@@ -93,16 +90,12 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
     if (snapshot.integration(parts.integration).kind === 'absent') {
       yield { severity: 'warning', key, field, message: `the integration ${parts.integration} does not exist` };
     }
-    for (const limit of NOT_YET_HELD) {
-      if (lookup.record.configuration[limit] === undefined) continue;
-      yield {
-        severity: 'warning',
-        key,
-        field,
-        message: `configuration.${limit} is read, but this version does not act on it`,
-      };
+    const { cache, modelId = parts.model, family } = lookup.record.configuration;
+    if (cache !== undefined && familyOf({ name: parts.model, modelId, family }) === 'rerank') {
+      const message = 'configuration.cache does nothing: only embeddings and completions are kept, no rankings';
+      yield { severity: 'warning', key, field, message };
     }
-    const ending = lifeWarning(lifeOf(lookup.record.configuration.modelId ?? parts.model, now));
+    const ending = lifeWarning(lifeOf(modelId, now));
     if (ending !== undefined) yield { severity: 'warning', key, field, message: ending };
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { type CallParts, prepareCall } from '../../calls/call.ts';
+import type { CacheParts } from '../../calls/from-cache.ts';
 import { type CallKind, tokenOutputs } from '../../calls/plan.ts';
 import { takeTurns } from '../../calls/several-requests.ts';
 import { readNames } from '../../calls/task-inputs.ts';
@@ -30,7 +31,7 @@ export interface TaskRun {
 
 export type TaskHandler = (run: TaskRun) => Promise<Outcome>;
 
-export interface LlmTaskParts extends CallParts {
+export interface LlmTaskParts extends CallParts, CacheParts {
   /** False while the catalog is empty or may be stale: nothing is decided then, and tasks go back. */
   readonly mayDecide: () => boolean;
   readonly subjects: SubjectFinder;
@@ -79,7 +80,9 @@ export function createLlmTaskHandler(kind: CallKind, parts: LlmTaskParts): TaskH
         return sleepAtMost(task);
       },
     };
-    const { output, tokens } = await takeTurns(attempt, { task: inLane }, parts);
+    const { output, tokens, fromCache } = await takeTurns(attempt, { task: inLane }, parts);
+    // It took no turn, with which its place in line would have gone.
+    if (fromCache === true && ticket !== undefined) lanes.forget(ticket);
     return { kind: 'complete', output: { ...output, ...tokenOutputs(tokens) }, notes: attempt.prepared.plan.notes };
   }
 

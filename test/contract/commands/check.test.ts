@@ -240,6 +240,14 @@ describe('a finding in the records is exit code 1:', () => {
       '2025-08-12',
     ],
     [
+      'a cache of a model that only ranks',
+      ({ put }) => put('models', 'p:cohere.rerank-v3-5:0', { configuration: { cache: { ttlSeconds: 60 } } }),
+      'warning',
+      'models',
+      'p:cohere.rerank-v3-5:0',
+      'configuration.cache does nothing: only embeddings and completions are kept',
+    ],
+    [
       'a prompt that no model may run',
       ({ put }) => put('prompts', 'x', { template: 't' }),
       'warning',

@@ -47,8 +47,8 @@ const use = (more: Partial<Use> = {}): Use => ({
   ...more,
 });
 const read = (...days: string[]) => createUsageReader({ redis: other, keys }).ofIntegration('prod', days);
-const counts = (calls: number, promptTokens: number, completionTokens: number) => ({
-  ...{ calls, promptTokens, completionTokens },
+const counts = (calls: number, promptTokens: number, completionTokens: number, cacheHits = 0) => ({
+  ...{ calls, promptTokens, completionTokens, cacheHits },
 });
 
 describe('what is used', () => {
@@ -71,6 +71,25 @@ describe('what is used', () => {
     const subjects = await other.hgetall(keys.subjects('2026-11-26'));
     expect(subjects).toMatchObject({ [field('USER:app:claims')]: '10', [field('USER:alice@example.com')]: '1' });
     expect(Object.keys(subjects).filter((name) => name.startsWith('[""'))).toEqual([]);
+  });
+
+  it('counts what was given from a cache by itself: no call, no tokens, and nothing for any limit', async () => {
+    const hits = { integration: 'prod', model: 'cohere.embed-v4:0', subject: 'USER:app:claims' };
+    const one = recorder();
+    one.recordHits({ ...hits, hits: 0 });
+    await one.flush();
+    expect(await other.keys(`${keys.totals('')}*`)).toEqual([]);
+    one.record(use());
+    one.recordHits({ ...hits, hits: 96 });
+    one.recordHits({ ...hits, hits: 2 });
+    await one.flush();
+    expect(await read('2026-11-26')).toEqual([
+      { day: '2026-11-26', model: 'cohere.embed-v4:0', ...counts(1, 5, 7, 98) },
+    ]);
+    expect(await other.hgetall(keys.subjects('2026-11-26'))).toMatchObject({
+      [JSON.stringify(['USER:app:claims', 'prod', 'cohere.embed-v4:0', 'cacheHits'])]: '98',
+    });
+    expect(await other.hvals(keys.spent('2026-11-26'))).toEqual(['12', '12']);
   });
 
   it('is kept for 400 days', async () => {

@@ -10,13 +10,14 @@ import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';
 import type { TokenPins } from '../../../src/cluster/token-pins.ts';
+import type { AnswerCache } from '../../../src/integrations/answer-cache.ts';
 import type { CredentialsRefused } from '../../../src/integrations/bedrock/client.ts';
 import type { BedrockAnswer } from '../../../src/integrations/codec.ts';
 import type { IntegrationConfiguration } from '../../../src/integrations/integration.ts';
 import type { SubjectSource } from '../../../src/rbac/task-subject.ts';
 import { HASH_KINDS, type HashKind, keyNames } from '../../../src/redis/keys.ts';
 import type { Denial } from '../../../src/telemetry/denials.ts';
-import type { Use } from '../../../src/telemetry/usage.ts';
+import type { Hits, Use } from '../../../src/telemetry/usage.ts';
 import type { Outcome } from '../../../src/workers/conductor/outcome.ts';
 import { createLlmTaskHandler, type LlmTaskParts, type TaskRun } from '../../../src/workers/tasks/llm-task.ts';
 import { createSubjectFinder } from '../../../src/workers/tasks/subject-source.ts';
@@ -115,6 +116,8 @@ export interface HandlerOptions {
     signal: AbortSignal,
     wanted: { readonly configuration: IntegrationConfiguration; readonly refused: CredentialsRefused | undefined },
   ) => void | Promise<void>;
+  /** Default: none, so that every call is made. */
+  readonly cache?: AnswerCache;
   readonly answer?: (sent: Sent, signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
 }
 
@@ -142,7 +145,7 @@ const KINDS = { text: textComplete, chat: chatComplete, embeddings: generateEmbe
 
 export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptions = {}) {
   let current = await snapshotOf(options.world ?? WORLD);
-  const [sent, denied, used] = [[] as Sent[], [] as Denial[], [] as Use[]];
+  const [sent, denied, used, hits] = [[] as Sent[], [] as Denial[], [] as Use[], [] as Hits[]];
   const captured = capturedLog();
   const state = { mayDecide: true };
   const clientsUsed: IntegrationConfiguration[] = [];
@@ -189,6 +192,9 @@ export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptio
       },
     },
     limits: tokenLimits.limits,
+    ...(options.cache === undefined
+      ? {}
+      : { cache: { answers: options.cache, usage: { recordHits: (one) => void hits.push(one) }, metrics } }),
     log: captured.log,
   };
   const handler = createLlmTaskHandler(KINDS[type], parts);
@@ -201,6 +207,8 @@ export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptio
     denied,
     /** What was counted. */
     used,
+    /** What was given from the cache. */
+    hits,
     state,
     tokenLimits,
     metrics,
