@@ -181,6 +181,15 @@ describe('embeddings of a model that has a cache', () => {
     expect(first['result']).toEqual({ int8: [-7], float: [0.5] });
     expect(await output(input)).toEqual({ result: first['result'], cached: true });
     expect(sent).toHaveLength(1);
+
+    const { values } = keyNames(prefix).answers(`prod:${EMBED}`);
+    const [field = ''] = (await redis.hkeys(values)).filter((name) => name.length > 20);
+    const bad = ['[1]', '{"int8":[1]}', '{"int8":[1],"float":[]}', '{"int8":[1],"float":[1],"binary":[1]}'];
+    for (const value of bad) {
+      await redis.hset(values, field, `9999999999999${value}`);
+      expect(await output(input)).not.toHaveProperty('cached');
+    }
+    expect(sent).toHaveLength(1 + bad.length);
   });
 
   it('that travelled with others are kept each by itself', async () => {
@@ -333,6 +342,27 @@ describe('completions of a model that has a cache', () => {
       tools: [{ name: 'now', description: 'the time' }],
     };
     expect(await output(input)).toHaveProperty('toolCalls');
+    expect(await output(input)).not.toHaveProperty('cached');
+    expect(sent).toHaveLength(2);
+  });
+
+  it('that were cut short while they asked for tools are not kept either', async () => {
+    const { output, sent } = await handler('chat', {
+      answer: () => ({
+        body: {
+          output: {
+            message: { role: 'assistant', content: [{ toolUse: { toolUseId: 't1', name: 'now', input: {} } }] },
+          },
+          stopReason: 'max_tokens',
+        },
+        tokens: {},
+      }),
+    });
+    const input = {
+      ...{ model: NOVA, messages: [{ role: 'user', message: 'When?' }], temperature: 0 },
+      tools: [{ name: 'now', description: 'the time' }],
+    };
+    expect(await output(input)).toMatchObject({ finishReason: 'MAX_TOKENS', toolCalls: [{ name: 'now' }] });
     expect(await output(input)).not.toHaveProperty('cached');
     expect(sent).toHaveLength(2);
   });
