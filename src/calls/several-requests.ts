@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { CallAttempt, Prepared } from './attempt.ts';
 import { type CallParts, type TurnTerms, takeTurn } from './call.ts';
@@ -7,7 +7,20 @@ import { type CacheParts, fromCache, keepAnswer } from './from-cache.ts';
 import type { CallResult, FurtherRequests } from './plan.ts';
 import { PlanChanged } from './plan-changed.ts';
 
-type Parts = CallParts & CacheParts;
+export interface SeveralParts extends CallParts, CacheParts {
+  /** Bounds requests beyond the first, of all calls of one lane together. Default: no bound but each call's own. */
+  readonly further?: (lane: string) => LimitFunction;
+}
+
+/** Each lane by itself, so that those who wait for one model hold up nobody else's. */
+export function furtherAtOnce(count: number): (lane: string) => LimitFunction {
+  const limits = new Map<string, LimitFunction>();
+  return (lane) => {
+    const limit = limits.get(lane) ?? pLimit(count);
+    limits.set(lane, limit);
+    return limit;
+  };
+}
 
 /** Requests of one call at once, so that a large one leaves turns to others. */
 const AT_ONCE = 8;
@@ -27,7 +40,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  * `takeTurn` for a call of one request or of several, of which some or all may have been answered before: see `from-cache.ts`.
  * A call whose records change meanwhile begins anew, so that an output never mixes two models.
  */
-export async function takeTurns(attempt: CallAttempt, terms: TurnTerms, parts: Parts): Promise<CallResult> {
+export async function takeTurns(attempt: CallAttempt, terms: TurnTerms, parts: SeveralParts): Promise<CallResult> {
   for (;;) {
     try {
       return await fromCache(attempt, (rest) => takeRequests(rest, terms, parts), parts);
@@ -44,13 +57,13 @@ export async function takeTurns(attempt: CallAttempt, terms: TurnTerms, parts: P
  * wait in their lane for as long as it takes: what was answered is not asked for again. Where one fails for good, the others
  * are broken off. Throws PlanChanged.
  */
-async function takeRequests(attempt: CallAttempt, terms: TurnTerms, parts: Parts): Promise<CallResult> {
+async function takeRequests(attempt: CallAttempt, terms: TurnTerms, parts: SeveralParts): Promise<CallResult> {
   const { further } = attempt.prepared.plan;
   const first = await takeRequest(requestOf(attempt, 0, further?.key), terms, parts);
   return further === undefined ? first : await takeFurther(attempt, first, further, terms, parts);
 }
 
-async function takeRequest(request: CallAttempt, terms: TurnTerms, parts: Parts): Promise<CallResult> {
+async function takeRequest(request: CallAttempt, terms: TurnTerms, parts: SeveralParts): Promise<CallResult> {
   const result = await takeTurn(request, terms, parts);
   keepAnswer(request, result, parts);
   return result;
@@ -61,7 +74,7 @@ async function takeFurther(
   first: CallResult,
   { key, plans, join }: FurtherRequests,
   terms: TurnTerms,
-  parts: Parts,
+  parts: SeveralParts,
 ): Promise<CallResult> {
   const ended = new AbortController();
   const waiting = AbortSignal.any([attempt.waiting, ended.signal]);
@@ -85,7 +98,8 @@ async function takeFurther(
   }
 
   const limit = pLimit(AT_ONCE);
-  const settled = await Promise.allSettled(plans.map((_, index) => limit(() => take(index + 1))));
+  const among = parts.further?.(attempt.prepared.lane) ?? pLimit(AT_ONCE);
+  const settled = await Promise.allSettled(plans.map((_, index) => limit(() => among(() => take(index + 1)))));
   // The first to fail; the others were broken off for it.
   ended.signal.throwIfAborted();
   return join([first, ...settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))]);

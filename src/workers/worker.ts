@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { CALL_KINDS } from '../calls/kinds.ts';
 import { createLaneLimits } from '../calls/lane-limits.ts';
+import { furtherAtOnce } from '../calls/several-requests.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';
 import { createAnswerCache } from '../cluster/answer-cache.ts';
 import { createLaneStore } from '../cluster/lane-store.ts';
@@ -134,6 +135,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     usage,
     limits,
     cache: { answers, usage, metrics },
+    further: furtherAtOnce(config.tasks.maxInFlight),
     log,
   };
 

@@ -70,6 +70,46 @@ describe('texts that one request does not hold', () => {
     expect(outputOf(await outcome)['result']).toEqual(vectors(96 * 12));
   });
 
+  it('go with those of other tasks within what the worker may have open beside its tasks', async () => {
+    let [running, most] = [0, 0];
+    const { run } = await llmHandler('embeddings', {
+      furtherAtOnce: 3,
+      async answer(one) {
+        const isFurther = !textsOf(one).includes('text 0');
+        if (isFurther) running += 1;
+        most = Math.max(most, running);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        if (isFurther) running -= 1;
+        return answerOf(one);
+      },
+    });
+    const lists = await Promise.all(Array.from({ length: 4 }, () => run({ model: EMBED, texts: texts(96 * 4) })));
+    for (const list of lists) expect(outputOf(list)['result']).toEqual(vectors(96 * 4));
+    expect(most).toBe(3);
+  });
+
+  it('hold up no other model’s', async () => {
+    const other = 'cohere.embed-english-v3';
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { run, sent } = await llmHandler('embeddings', {
+      world: { ...WORLD, models: { ...WORLD.models, [`prod:${other}`]: {} } },
+      furtherAtOnce: 1,
+      async answer(one) {
+        if (one.modelId === EMBED && !textsOf(one).includes('text 0')) await opened;
+        return answerOf(one);
+      },
+    });
+    const held = [run({ model: EMBED, texts: texts(200) }), run({ model: EMBED, texts: texts(200) })];
+    await until(() => sent.length === 3);
+    expect(outputOf(await run({ model: other, texts: texts(200) }))['result']).toEqual(vectors(200));
+    expect(sent.filter(({ modelId }) => modelId === EMBED)).toHaveLength(3);
+    open();
+    for (const list of await Promise.all(held)) expect(outputOf(list)['result']).toEqual(vectors(200));
+  });
+
   it('are each admitted by the limits of the model', async () => {
     let [running, most] = [0, 0];
     const { run, released } = await llmHandler('embeddings', {

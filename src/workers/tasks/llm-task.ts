@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import { type CallParts, prepareCall } from '../../calls/call.ts';
-import type { CacheParts } from '../../calls/from-cache.ts';
+import { prepareCall } from '../../calls/call.ts';
 import { type CallKind, tokenOutputs } from '../../calls/plan.ts';
-import { takeTurns } from '../../calls/several-requests.ts';
+import { type SeveralParts, takeTurns } from '../../calls/several-requests.ts';
 import { readNames } from '../../calls/task-inputs.ts';
 import { Undecided } from '../../calls/undecided.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
@@ -31,7 +30,7 @@ export interface TaskRun {
 
 export type TaskHandler = (run: TaskRun) => Promise<Outcome>;
 
-export interface LlmTaskParts extends CallParts, CacheParts {
+export interface LlmTaskParts extends SeveralParts {
   /** False while the catalog is empty or may be stale: nothing is decided then, and tasks go back. */
   readonly mayDecide: () => boolean;
   readonly subjects: SubjectFinder;

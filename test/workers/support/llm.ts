@@ -5,6 +5,7 @@ import { generateEmbeddings } from '../../../src/calls/generate-embeddings.ts';
 import { createLaneLimits } from '../../../src/calls/lane-limits.ts';
 import type { AccessMode } from '../../../src/calls/permission.ts';
 import { rerank } from '../../../src/calls/rerank.ts';
+import { furtherAtOnce } from '../../../src/calls/several-requests.ts';
 import { textComplete } from '../../../src/calls/text-complete.ts';
 import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
@@ -116,6 +117,8 @@ export interface HandlerOptions {
     signal: AbortSignal,
     wanted: { readonly configuration: IntegrationConfiguration; readonly refused: CredentialsRefused | undefined },
   ) => void | Promise<void>;
+  /** Requests beyond the first, of all tasks of a lane. Default: no bound. */
+  readonly furtherAtOnce?: number;
   /** Default: none, so that every call is made. */
   readonly cache?: AnswerCache;
   readonly answer?: (sent: Sent, signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
@@ -192,6 +195,7 @@ export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptio
       },
     },
     limits: tokenLimits.limits,
+    ...(options.furtherAtOnce === undefined ? {} : { further: furtherAtOnce(options.furtherAtOnce) }),
     ...(options.cache === undefined
       ? {}
       : { cache: { answers: options.cache, usage: { recordHits: (one) => void hits.push(one) }, metrics } }),
