@@ -25,6 +25,25 @@ export interface LimitFields {
   readonly frequency?: Frequency | null | undefined;
 }
 
+/** The task inputs that say how to generate: what the `defaults` of a model and of a prompt may both set. */
+export const GENERATION_INPUTS = [
+  'temperature',
+  'topP',
+  'topK',
+  'maxTokens',
+  'frequencyPenalty',
+  'presencePenalty',
+  'seed',
+  'maxResults',
+  'stopWords',
+  'jsonOutput',
+] as const;
+
+/** `defaults` of a record: task inputs used where a task gives none. Their values are read as the task's own would be. */
+export function defaultsOf(inputs: readonly string[]) {
+  return z.strictObject(Object.fromEntries(inputs.map((name) => [name, z.unknown().optional()])));
+}
+
 /** A tag, `{key, value, type?}`; grants can be made on it, so its key holds no colon. */
 export const tag = z.strictObject({
   key: z

@@ -7,10 +7,11 @@ import { subjectId } from '../rbac/subject.ts';
 import type { SubjectAnswer } from '../rbac/task-subject.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
 import { BelongsElsewhere, type CallAttempt, type DispatchParts, dispatch, type Prepared } from './attempt.ts';
+import { blameDefaults, modelDefaults } from './defaults.ts';
 import { findModel } from './model-lookup.ts';
 import { type AccessMode, type CallOrigin, createCallPermission } from './permission.ts';
 import type { CallKind, CallResult } from './plan.ts';
-import { blameDefaults, type TaskInput } from './task-inputs.ts';
+import type { TaskInput } from './task-inputs.ts';
 import { Undecided } from './undecided.ts';
 import { demandWithinLimits } from './within-limits.ts';
 
@@ -61,8 +62,7 @@ export function prepareCall(call: ModelCall, parts: CallParts): CallAttempt {
         subject: runsFor === undefined ? '' : subjectId(runsFor),
       };
     } catch (error) {
-      const { defaults } = model.record.configuration;
-      throw blameDefaults(error, input, defaults, `${names.integration}:${names.model}`);
+      throw blameDefaults(error, input, [modelDefaults(model)]);
     }
   }
 

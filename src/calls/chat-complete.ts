@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { failureOf, ServiceError } from '../errors.ts';
 import { answerInvalid } from '../integrations/answers.ts';
 import type { ChatReply, ChatRequest, Family, ToolCall } from '../integrations/codec.ts';
-import { renderTemplate } from '../prompts/render.ts';
 import { type ChatMessage, chatCompleteInput, isPromptName, NOT_SERVED, says, type ToolSpec } from './chat-inputs.ts';
 import { readConversation } from './conversation.ts';
 import { cachedWhole } from './from-cache.ts';
 import { jsonIn, parseJsonText } from './json-text.ts';
-import { renderNamedPrompt } from './named-prompt.ts';
+import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
 import { readInput } from './task-inputs.ts';
 
@@ -23,7 +22,7 @@ export const chatComplete: CallKind = {
   type: 'LLM_CHAT_COMPLETE',
   plan({ input: given, model, snapshot, permission }) {
     const name = `${model.integration}:${model.model}`;
-    const { value: input, notes } = readInput(given, chatCompleteInput, model.record.configuration.defaults);
+    const { value: asked, notes } = readInput(given, chatCompleteInput, {});
     const codec = model.codec.chat;
     if (codec === undefined) {
       throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot chat`, {
@@ -31,19 +30,20 @@ export const chatComplete: CallKind = {
       });
     }
     for (const field of NOT_SERVED) {
-      if (!says(input[field])) continue;
+      if (!says(asked[field])) continue;
       throw new ServiceError('INPUT_INVALID', `Input ${field}: no model of ours has anything for it; leave it out`, {
         field,
       });
     }
     const { rawPrompts } = model.record.configuration;
-    const messages = messagesOf(input);
+    const messages = messagesOf(asked);
     const instructions = instructionsText();
     const { system, turns } = readConversation(messages);
-    const tools = input.tools ?? [];
+    const tools = asked.tools ?? [];
+    const input = filledIn(asked, chatCompleteInput, { given, prompt: instructions, model });
     const request: ChatRequest = {
       ...generationOf(input),
-      system: [...(instructions === undefined ? [] : [instructions]), ...system],
+      system: [...(instructions === undefined ? [] : [instructions.text]), ...system],
       turns,
       tools: tools.map(({ name: tool, description, inputSchema }) => ({
         name: tool,
@@ -54,10 +54,10 @@ export const chatComplete: CallKind = {
     };
     demandDistinct(request.tools);
 
-    const call = codec.encode(request);
+    const call = blaming({ given, prompt: instructions }, () => codec.encode(request));
     return {
       call,
-      notes,
+      notes: [...notes, ...notesOfUnused(), ...(instructions?.notes ?? [])],
       ...(input.temperature === 0 ? cachedWhole(['chat', call, input.jsonOutput ?? null]) : {}),
       estimatedTokens: estimateTokens(wordsOf(request)) + (input.maxTokens ?? DEFAULT_MAX_TOKENS),
       finish(answer) {
@@ -72,21 +72,28 @@ export const chatComplete: CallKind = {
     };
 
     /** A named prompt's text, or literal text where the model takes that; without either, a model that takes only prompts refuses. */
-    function instructionsText(): string | undefined {
-      const text = input.instructions?.trim() === '' ? undefined : input.instructions;
+    function instructionsText(): PromptText | undefined {
+      const text = asked.instructions?.trim() === '' ? undefined : asked.instructions;
       if (text !== undefined && isPromptName(text)) {
         if (!rawPrompts) demandNoSystem();
-        const prompt = {
-          name: text,
-          field: 'instructions',
-          version: input.promptVersion,
-          variables: input.promptVariables,
-        } as const;
+        const { promptVersion: version, promptVariables: variables } = asked;
+        const prompt = { name: text, field: 'instructions', version, variables } as const;
         return renderNamedPrompt(prompt, name, { snapshot, permission });
       }
       if (!rawPrompts) throw onlyNamed('instructions');
-      if (text === undefined || input.promptVariables === undefined) return text;
-      return renderTemplate(text, input.promptVariables);
+      return text === undefined ? undefined : literalPrompt(text, asked.promptVariables);
+    }
+
+    function notesOfUnused(): string[] {
+      const { promptVersion, promptVariables } = asked;
+      return [
+        ...(promptVersion === undefined || instructions?.isNamed === true
+          ? []
+          : [notUsed('promptVersion', 'instructions are not the name of a prompt')]),
+        ...(instructions === undefined && says(promptVariables)
+          ? [notUsed('promptVariables', 'there are no instructions, and messages are never rendered')]
+          : []),
+      ];
     }
 
     function demandNoSystem(): void {

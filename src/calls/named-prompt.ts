@@ -1,10 +1,15 @@
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
-import { templateOf, versionsOf } from '../prompts/prompt.ts';
+import type { ResolvedModel } from '../integrations/resolve.ts';
+import { versionOf, versionsOf } from '../prompts/prompt.ts';
 import { renderTemplate } from '../prompts/render.ts';
 import { promptTarget } from '../rbac/grants.ts';
+import { blameDefaults, type Defaults, joinDefaults, modelDefaults } from './defaults.ts';
 import { requireRecord } from './model-lookup.ts';
 import type { CallPermission } from './permission.ts';
+import { type InputSchema, type TaskInput, withDefaults } from './task-inputs.ts';
+
+const SHOWN_VERSIONS = 20;
 
 /** A prompt that a task names. */
 export interface NamedPrompt {
@@ -16,15 +21,26 @@ export interface NamedPrompt {
   readonly variables: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** A prompt as it goes out. */
+export interface PromptText {
+  readonly text: string;
+  /** False: literal text. */
+  readonly isNamed: boolean;
+  /** For the task's log: variables that it does not have. */
+  readonly notes: readonly string[];
+  /** How to generate where the task does not say, the first before the others, all before the model's. */
+  readonly defaults: readonly Defaults[];
+}
+
 /**
- * A named prompt's text: decided, associated with `model` (`provider:model`), rendered. Throws PERMISSION_DENIED, PROMPT_UNKNOWN,
+ * A named prompt: decided, associated with `model` (`provider:model`), rendered. Throws PERMISSION_DENIED, PROMPT_UNKNOWN,
  * PROMPT_NOT_ASSOCIATED, RECORD_INVALID or PROMPT_VARIABLES_MISSING; there is no way from any of them to literal text.
  */
 export function renderNamedPrompt(
   { name, field, version, variables }: NamedPrompt,
   model: string,
   { snapshot, permission }: { readonly snapshot: Snapshot; readonly permission: CallPermission },
-): string {
+): PromptText {
   const target = { kind: 'prompt', prompt: name, input: field } as const;
   permission.require(snapshot, target);
   const prompt = requireRecord(
@@ -40,13 +56,63 @@ export function renderNamedPrompt(
       { field },
     );
   }
-  const template = templateOf(prompt, version);
-  if (template === undefined) {
+  const asked = versionOf(prompt, version);
+  if (asked === undefined) {
     throw new ServiceError(
       'PROMPT_UNKNOWN',
-      `Input promptVersion: the prompt "${name}" has no version ${version}; it has ${versionsOf(prompt).join(', ')}`,
+      `Input promptVersion: the prompt "${name}" has no version ${version}; it has ${versionsShown(versionsOf(prompt))}`,
       { field: 'promptVersion' },
     );
   }
-  return renderTemplate(template, variables ?? {});
+  const { text, notes } = renderTemplate(
+    asked.template,
+    variables ?? {},
+    `the prompt "${name}" (version ${asked.number})`,
+  );
+  const record = `the prompt "${name}"`;
+  return { text, notes, isNamed: true, defaults: asked.defaults.map((each) => ({ ...each, record })) };
+}
+
+/** Literal text: rendered only where variables are given. */
+export function literalPrompt(text: string, variables: NamedPrompt['variables']): PromptText {
+  if (variables === undefined) return { text, notes: [], isNamed: false, defaults: [] };
+  return { ...renderTemplate(text, variables, 'the text'), isNamed: false, defaults: [] };
+}
+
+interface Filling {
+  /** The task's inputs as they came. */
+  readonly given: TaskInput;
+  readonly prompt: PromptText | undefined;
+}
+
+/** A task's inputs with the defaults of its prompt, and of its model, where it says nothing. Throws RECORD_INVALID for a prompt's default of a wrong form. */
+export function filledIn<T extends object>(
+  asked: T,
+  schema: InputSchema<T>,
+  { given, prompt, model }: Filling & { readonly model: ResolvedModel },
+): T {
+  const layers = [...(prompt?.defaults ?? []), modelDefaults(model)];
+  return blaming({ given, prompt }, () =>
+    withDefaults(asked, schema, joinDefaults(layers.map(({ values }) => values))),
+  );
+}
+
+/** Says of a fault that a default of the prompt brought in whose it is. */
+export function blaming<T>({ given, prompt }: Filling, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw blameDefaults(error, given, prompt?.defaults ?? []);
+  }
+}
+
+/** For the task's log: an input that is known and that nothing was done with. */
+export function notUsed(input: string, why: string): string {
+  return `The input "${input}" was not used: ${why}.`;
+}
+
+/** The highest, of which there may be many. */
+function versionsShown(numbers: readonly number[]): string {
+  const shown = numbers.slice(-SHOWN_VERSIONS).join(', ');
+  return numbers.length > SHOWN_VERSIONS ? `${numbers.length}, among them ${shown}` : shown;
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ServiceError } from '../errors.ts';
 import { EMBEDDING_TYPES, INPUT_TYPES, TRUNCATIONS } from '../integrations/codec.ts';
 import { integrationName, modelName } from '../integrations/names.ts';
-import { describeFaults, didYouMean, parseValue } from '../parsing.ts';
+import { describeFaults, didYouMean, type Fault, parseValue } from '../parsing.ts';
+import type { GENERATION_INPUTS } from '../record-fields.ts';
 
 /** Conductor hands over null for a reference that resolved to nothing: the same as an absent input. */
 export type TaskInput = Readonly<Record<string, unknown>>;
@@ -52,7 +53,7 @@ export const generation = {
     .union([z.array(z.string()), z.string().transform((word) => [word])], { error: 'a text or a list of texts' })
     .optional(),
   jsonOutput: trueOrFalse.optional(),
-} as const;
+} as const satisfies Readonly<Record<(typeof GENERATION_INPUTS)[number], z.ZodType>>;
 
 export const textCompleteInput = z.object({
   ...common,
@@ -125,30 +126,52 @@ export interface ReadInput<T> {
   readonly notes: readonly string[];
 }
 
+/** Of the inputs of one task type. */
+export type InputSchema<T> = z.ZodType<T> & { readonly shape: Readonly<Record<string, z.ZodType>> };
+
 /**
- * A task's inputs against the schema of its type, with the model's `defaults` where the task gives none. Throws
+ * A task's inputs against the schema of its type, with `defaults` where the task gives none. Throws
  * INPUT_INVALID with the field's name (see `blameDefaults` for a fault that a default brought in), also for one that is nested
  * more than 200 deep.
  */
-export function readInput<T>(
+export function readInput<T extends object>(
   input: TaskInput,
-  schema: z.ZodType<T> & { readonly shape: Readonly<Record<string, unknown>> },
+  schema: InputSchema<T>,
   defaults: TaskInput,
 ): ReadInput<T> {
   const given = withoutNulls(input);
   const known = Object.keys(schema.shape);
-  const filled = { ...withoutNulls(defaults), ...given };
-  demandShallow(filled);
-  const read = parseValue(filled, schema);
+  demandShallow(given);
+  const read = parseValue(given, schema);
   if (!read.ok) throw invalidInput(read.faults);
   const unread = Object.keys(given)
     .filter((key) => !known.includes(key) && !key.startsWith('_'))
     .slice(0, NOTES_AT_MOST)
     .map((key) => key.slice(0, 100));
   return {
-    value: read.value,
+    value: withDefaults(read.value, schema, defaults),
     notes: unread.map((key) => `The input "${key}" is not known and was not used.${didYouMean(key, known)}`),
   };
+}
+
+/** `value` with `defaults` where it says nothing, each read as the task's own would be. Throws as `readInput` does. */
+export function withDefaults<T extends object>(value: T, schema: InputSchema<T>, defaults: TaskInput): T {
+  const added: Record<string, unknown> = {};
+  const faults: Fault[] = [];
+  for (const [name, given] of Object.entries(withoutNulls(defaults))) {
+    const form = Object.hasOwn(schema.shape, name) ? schema.shape[name] : undefined;
+    if (form === undefined || Object.hasOwn(value, name)) continue;
+    demandShallow({ [name]: given });
+    const read = parseValue(given, form);
+    if (read.ok) added[name] = read.value;
+    else faults.push(...read.faults.map(({ field, message }) => ({ field: joined(name, field), message })));
+  }
+  if (faults.length > 0) throw invalidInput(faults);
+  return { ...value, ...added };
+}
+
+function joined(name: string, field: string): string {
+  return field === '' ? name : `${name}.${field}`;
 }
 
 /** Lists and objects in one another: no schema or history comes near it, and what writes JSON ends at a few thousand. */
@@ -182,16 +205,8 @@ function tooDeep(value: object, depth: number): string[] | undefined {
 /** A slip or two is worth a note; a thousand are something else. */
 const NOTES_AT_MOST = 10;
 
-/** An INPUT_INVALID about a value that the task never gave is the model's record's fault: said so, with its place. */
-export function blameDefaults(error: unknown, input: TaskInput, defaults: TaskInput, model: string): unknown {
-  if (!(error instanceof ServiceError) || error.code !== 'INPUT_INVALID' || error.field === undefined) return error;
-  const name = error.field.split('.')[0] ?? '';
-  if (Object.hasOwn(withoutNulls(input), name) || !Object.hasOwn(withoutNulls(defaults), name)) return error;
-  const message = `The record of ${model}, configuration.defaults: ${error.message}`;
-  return new ServiceError('RECORD_INVALID', message, { field: `configuration.defaults.${error.field}` });
-}
-
-function withoutNulls(input: TaskInput): TaskInput {
+/** What stands for nothing left out. */
+export function withoutNulls(input: TaskInput): TaskInput {
   const given: Record<string, unknown> = {};
   for (const key of Object.keys(input)) {
     const value = input[key];
@@ -203,6 +218,6 @@ function withoutNulls(input: TaskInput): TaskInput {
   return given;
 }
 
-function invalidInput(faults: readonly { readonly field: string; readonly message: string }[]): ServiceError {
+function invalidInput(faults: readonly Fault[]): ServiceError {
   return new ServiceError('INPUT_INVALID', `Input: ${describeFaults(faults)}`, { field: faults[0]?.field });
 }

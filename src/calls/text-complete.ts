@@ -1,9 +1,9 @@
 import { failureOf, ServiceError } from '../errors.ts';
 import type { FinishReason } from '../integrations/codec.ts';
-import { renderTemplate } from '../prompts/render.ts';
+import { says } from './chat-inputs.ts';
 import { cachedWhole } from './from-cache.ts';
 import { parseJsonText } from './json-text.ts';
-import { renderNamedPrompt } from './named-prompt.ts';
+import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';
 
@@ -12,7 +12,7 @@ export const textComplete: CallKind = {
   type: 'LLM_TEXT_COMPLETE',
   plan({ input: given, model, snapshot, permission }) {
     const name = `${model.integration}:${model.model}`;
-    const { value: input, notes } = readInput(given, textCompleteInput, model.record.configuration.defaults);
+    const { value: asked, notes } = readInput(given, textCompleteInput, {});
     const codec = model.codec.text;
     if (codec === undefined) {
       throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot complete text`, {
@@ -20,12 +20,13 @@ export const textComplete: CallKind = {
       });
     }
     const prompt = promptText();
-    const call = codec.encode({ ...input, prompt });
+    const input = filledIn(asked, textCompleteInput, { given, prompt, model });
+    const call = blaming({ given, prompt }, () => codec.encode({ ...input, prompt: prompt.text }));
     return {
       call,
-      notes,
+      notes: [...notes, ...notesOfUnused(), ...prompt.notes],
       ...(input.temperature === 0 ? cachedWhole(['text', call, input.jsonOutput === true, input.maxResults ?? 1]) : {}),
-      estimatedTokens: estimateTokens(prompt) + (input.maxTokens ?? DEFAULT_MAX_TOKENS) * (input.maxResults ?? 1),
+      estimatedTokens: estimateTokens(prompt.text) + (input.maxTokens ?? DEFAULT_MAX_TOKENS) * (input.maxResults ?? 1),
       finish(answer) {
         const { completions, tokens } = codec.decode(answer);
         const results = asWanted(completions.map(({ text }) => text));
@@ -51,18 +52,18 @@ export const textComplete: CallKind = {
     }
 
     /** A named prompt beats a literal one; a literal one is rendered only where variables are given. */
-    function promptText(): string {
-      if (input.promptName !== undefined) {
-        const { promptName, promptVersion: version, promptVariables: variables } = input;
-        const prompt = { name: promptName, field: 'promptName', version, variables } as const;
-        return renderNamedPrompt(prompt, name, { snapshot, permission });
+    function promptText(): PromptText {
+      if (asked.promptName !== undefined) {
+        const { promptName, promptVersion: version, promptVariables: variables } = asked;
+        const named = { name: promptName, field: 'promptName', version, variables } as const;
+        return renderNamedPrompt(named, name, { snapshot, permission });
       }
       if (!model.record.configuration.rawPrompts) {
         throw new ServiceError('PROMPT_REQUIRED', `Input promptName: ${name} takes only named prompts`, {
           field: 'promptName',
         });
       }
-      if (input.prompt === undefined || input.prompt === '') {
+      if (asked.prompt === undefined || asked.prompt === '') {
         throw new ServiceError(
           'INPUT_INVALID',
           'Input promptName: missing; give the name of a prompt, or literal text in prompt',
@@ -71,7 +72,13 @@ export const textComplete: CallKind = {
           },
         );
       }
-      return input.promptVariables === undefined ? input.prompt : renderTemplate(input.prompt, input.promptVariables);
+      return literalPrompt(asked.prompt, asked.promptVariables);
+    }
+
+    function notesOfUnused(): string[] {
+      if (asked.promptName !== undefined)
+        return says(asked.prompt) ? [notUsed('prompt', 'promptName goes before it')] : [];
+      return asked.promptVersion === undefined ? [] : [notUsed('promptVersion', 'there is no promptName')];
     }
   },
 };

@@ -1,19 +1,10 @@
 import { z } from 'zod';
-import { auditFields, limitFields, tags } from '../record-fields.ts';
+import { auditFields, defaultsOf, GENERATION_INPUTS, limitFields, tags } from '../record-fields.ts';
 import { FAMILIES } from './codec.ts';
 
 /** The task inputs that a model's `defaults` may set: how to answer, never whom to ask or what. */
 const TASK_PARAMETERS = [
-  'temperature',
-  'topP',
-  'topK',
-  'maxTokens',
-  'frequencyPenalty',
-  'presencePenalty',
-  'seed',
-  'maxResults',
-  'stopWords',
-  'jsonOutput',
+  ...GENERATION_INPUTS,
   'dimensions',
   'inputType',
   'truncate',
@@ -47,10 +38,7 @@ const configuration = z.strictObject({
     .optional(),
   /** Which codec to use where the id does not tell. */
   family: z.enum(FAMILIES).optional(),
-  /** Task inputs used where a task gives none; their values are read as the task's own would be. */
-  defaults: z
-    .strictObject(Object.fromEntries(TASK_PARAMETERS.map((name) => [name, z.unknown().optional()])))
-    .default({}),
+  defaults: defaultsOf(TASK_PARAMETERS).default({}),
   /** Answers are kept, and given again without a call: see `src/calls/from-cache.ts`. Absent: none is. */
   cache: z
     .strictObject({

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blameDefaults, readInput, readNames, textCompleteInput } from '../../src/calls/task-inputs.ts';
+import { blameDefaults } from '../../src/calls/defaults.ts';
+import { readInput, readNames, textCompleteInput } from '../../src/calls/task-inputs.ts';
 import { ServiceError } from '../../src/errors.ts';
 
 const NAMES = { llmProvider: 'p', model: 'm' };
@@ -106,14 +107,30 @@ describe("a model's defaults", () => {
 
   it('are blamed for a value that only they gave', () => {
     const fault = faultOf(() => text({}, { temperature: 'hot' }));
-    expect(blameDefaults(fault, NAMES, { temperature: 'hot' }, 'p:m')).toMatchObject({
+    const of = (values: Record<string, unknown>) => [{ values, record: 'p:m', field: 'configuration.defaults' }];
+    expect(blameDefaults(fault, NAMES, of({ temperature: 'hot' }))).toMatchObject({
       code: 'RECORD_INVALID',
       field: 'configuration.defaults.temperature',
       message: expect.stringContaining('The record of p:m, configuration.defaults'),
     });
-    expect(blameDefaults(fault, { ...NAMES, temperature: 'hot' }, { temperature: 1 }, 'p:m')).toBe(fault);
-    expect(blameDefaults(fault, NAMES, {}, 'p:m')).toBe(fault);
+    expect(blameDefaults(fault, { ...NAMES, temperature: 'hot' }, of({ temperature: 1 }))).toBe(fault);
+    expect(blameDefaults(fault, NAMES, of({}))).toBe(fault);
+    expect(blameDefaults(fault, NAMES, [])).toBe(fault);
     const other = new ServiceError('THROTTLED', 'busy', { field: 'temperature' });
-    expect(blameDefaults(other, NAMES, { temperature: 1 }, 'p:m')).toBe(other);
+    expect(blameDefaults(other, NAMES, of({ temperature: 1 }))).toBe(other);
+  });
+
+  it('are blamed in their order: the first that gives a value is the one that went out', () => {
+    const fault = new ServiceError('INPUT_INVALID', 'out of range', { field: 'stopWords.0' });
+    const layers = [
+      { values: { stopWords: null }, record: 'the prompt "x"', field: 'versions.2.defaults' },
+      { values: { stopWords: ['a'] }, record: 'the prompt "x"', field: 'defaults' },
+      { values: { stopWords: ['b'] }, record: 'p:m', field: 'configuration.defaults' },
+    ];
+    expect(blameDefaults(fault, NAMES, layers)).toMatchObject({
+      code: 'RECORD_INVALID',
+      field: 'defaults.stopWords.0',
+      message: 'The record of the prompt "x", defaults: out of range',
+    });
   });
 });

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { describeFaults, parseJson } from '../../src/parsing.ts';
-import { promptRecord, templateOf, versionsOf } from '../../src/prompts/prompt.ts';
+import { type Prompt, promptRecord, versionOf, versionsOf } from '../../src/prompts/prompt.ts';
 
 const prompt = (versions: Record<string, string> = {}) =>
   promptRecord.parse({
     template: 'one',
     versions: Object.fromEntries(Object.entries(versions).map(([number, template]) => [number, { template }])),
   });
+
+const templateOf = (of: Prompt, wanted?: number) => versionOf(of, wanted)?.template;
 
 function faultsOf(record: unknown): string {
   const read = parseJson(JSON.stringify(record), promptRecord);

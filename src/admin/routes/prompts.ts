@@ -1,10 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { joinDefaults } from '../../calls/defaults.ts';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { splitQualified } from '../../integrations/names.ts';
-import { templateOf, versionsOf } from '../../prompts/prompt.ts';
+import { describeFaults, parseJson } from '../../parsing.ts';
+import { versionOf, versionsOf } from '../../prompts/prompt.ts';
 import type { Tag } from '../../record-fields.ts';
 import { type Edit, unchanged } from '../../redis/edits.ts';
 import { callerOfRequest, demandWrite } from '../access/authorize.ts';
@@ -14,7 +16,7 @@ import { answers, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
-import { promptOnWire, promptUpdate, seesModel, wirePrompt } from '../wire/prompt.ts';
+import { promptOnWire, promptUpdate, seesModel, wirePrompt, writtenDefaults } from '../wire/prompt.ts';
 import { templateIn } from '../wire/template.ts';
 import { tagsToWrite } from './tags.ts';
 
@@ -29,6 +31,12 @@ const saveQuery = z.object({
     .optional()
     .describe('`provider:model`, repeated for several; or joined by commas.'),
   version: versionNumber.optional(),
+  defaults: z
+    .string()
+    .optional()
+    .describe(
+      'Ours: a JSON object of task inputs for where a task gives none. Absent keeps those that are there; `{}` takes them away.',
+    ),
   autoIncrement: z.string().optional().describe('`true`: as a new version, one above the highest.'),
 });
 const on = (params: Readonly<Record<string, string>>) => promptAsked(params['name'] ?? '');
@@ -41,6 +49,8 @@ interface PromptWrite {
   /** `latest`: the highest that there is; `next`: one above it. */
   readonly version: number | 'latest' | 'next';
   readonly tags?: readonly Tag[] | undefined;
+  /** Undefined: those that the version has. */
+  readonly defaults: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Prompt templates and their versions: Orkes' PromptResource. */
@@ -84,13 +94,14 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         if (known.size < request.body.length) throw new ServiceError('REQUEST_INVALID', 'a prompt is named twice');
         await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
           const caller = callerOf(snapshot, subject);
-          const edits = request.body.flatMap(({ name, template, description, integrations, version, tags: given }) =>
+          const edits = request.body.flatMap(({ name, integrations, ...given }) =>
             writePrompt(parts, snapshot, caller, name, {
-              template,
-              description: description ?? undefined,
+              template: given.template,
+              description: given.description ?? undefined,
               models: integrations ?? undefined,
-              version: version ?? 1,
-              tags: given ?? undefined,
+              version: given.version ?? 1,
+              tags: given.tags ?? undefined,
+              defaults: given.defaults ?? undefined,
             }),
           );
           return { edits, result: undefined };
@@ -111,7 +122,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         const { name } = request.params;
         const { raw, record } = demandRecord(catalog.current(), 'prompts', name);
         const wanted = request.query.version === undefined ? undefined : Number(request.query.version);
-        if (wanted !== undefined && templateOf(record, wanted) === undefined) {
+        if (wanted !== undefined && versionOf(record, wanted) === undefined) {
           throw new ServiceError('NOT_FOUND', `The prompt ${name} has no version ${wanted}`);
         }
         tellVersion(reply, raw);
@@ -139,7 +150,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         config: { permission: { kind: 'write', creates: 'PROMPT_CREATE', on }, rawText: true },
         async handler(request, reply) {
           const { name } = request.params;
-          const { description, models, version, autoIncrement } = request.query;
+          const { description, models, version, autoIncrement, defaults } = request.query;
           const { subject } = callerOfRequest(request);
           const unnamed = method === 'PUT' ? 'latest' : 1;
           const write: PromptWrite = {
@@ -148,6 +159,7 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             models: models === undefined ? undefined : [models].flat().flatMap((list) => list.split(',')),
             version:
               autoIncrement?.toLowerCase() === 'true' ? 'next' : version === undefined ? unnamed : Number(version),
+            defaults: defaults === undefined ? undefined : defaultsIn(defaults),
           };
           const saved = await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
             demandVersion(request, rawOf(snapshot, 'prompts', name));
@@ -255,19 +267,22 @@ function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name
     return withModel(parts, snapshot, model);
   });
   const isFirst = number === 1 && !(stored !== undefined && Object.hasOwn(stored.versions, '1'));
+  const written = {
+    template: write.template,
+    ...(write.description === undefined ? {} : { description: write.description }),
+    ...(write.defaults === undefined ? {} : { defaults: filled(write.defaults) }),
+  };
   const text = recordText(
     'prompts',
     {
       ...json,
       ...(isFirst
-        ? { template: write.template }
+        ? written
         : {
             versions: {
               ...stored?.versions,
-              [number]: {
-                template: write.template,
-                ...(write.description === undefined ? {} : { description: write.description }),
-              },
+              // What a save does not speak of stays: Orkes' clients do not know of all of it.
+              [number]: { ...stored?.versions[number], ...written, variables: undefined },
             },
           }),
       description: (isFirst ? write.description : undefined) ?? stored?.description,
@@ -282,6 +297,20 @@ function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name
   const edits: Edit[] = [...models, { key: names.hash('prompts'), field: name, before: raw, after: text }];
   if (raw !== undefined) return edits;
   return [...edits, ...editsForNew({ names, snapshot, caller }, { kind: 'prompts', name }, promptAsked(name))];
+}
+
+/** Of the query. Throws REQUEST_INVALID. */
+function defaultsIn(json: string): Readonly<Record<string, unknown>> {
+  const read = parseJson(json, writtenDefaults);
+  if (read.ok) return read.value;
+  const said = read.faults.map(({ field, message }) => ({ field: `defaults${field && `.${field}`}`, message }));
+  throw new ServiceError('REQUEST_INVALID', describeFaults(said));
+}
+
+/** Nothing at all where they say nothing. */
+function filled(defaults: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
+  const said = joinDefaults([defaults]);
+  return Object.keys(said).length === 0 ? undefined : said;
 }
 
 function demandModelRead(caller: Caller, qualified: string): void {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { joinDefaults } from '../../calls/defaults.ts';
+import { generation } from '../../calls/task-inputs.ts';
 import { splitQualified } from '../../integrations/names.ts';
-import { type Prompt, templateOf, versionsOf } from '../../prompts/prompt.ts';
+import { type Prompt, versionOf, versionsOf } from '../../prompts/prompt.ts';
 import { variablesOf } from '../../prompts/render.ts';
 import { tag } from '../../record-fields.ts';
 import type { Caller } from '../access/caller.ts';
@@ -14,6 +16,8 @@ export const wirePrompt = z.object({
   description: z.string().optional(),
   /** What the template names as `${name}`. */
   variables: z.array(z.string()),
+  /** Ours: what it is run with where a task does not say, the version's own before the prompt's. */
+  defaults: z.record(z.string(), z.unknown()).optional(),
   /** The models that may run it, each `provider:model`. */
   integrations: z.array(z.string()),
   version: z.number().int(),
@@ -21,6 +25,14 @@ export const wirePrompt = z.object({
   ...wireAudit,
 });
 export type WirePrompt = z.infer<typeof wirePrompt>;
+
+/** `defaults` as they are written: each of the form that a task's input has. */
+export const writtenDefaults = z
+  .strictObject(Object.fromEntries(Object.entries(generation).map(([name, form]) => [name, form.nullish()])))
+  .describe(
+    'Ours: task inputs for where a task gives none. Of version 1 they hold for every version; those of another go before them. ' +
+      'Absent or null keeps those that are there; `{}` takes them away.',
+  );
 
 /** A prompt as a list of several is written: one version, the first where none is named. */
 export const promptUpdate = z.strictObject({
@@ -30,6 +42,7 @@ export const promptUpdate = z.strictObject({
   integrations: z.array(z.string()).nullish(),
   version: z.number().int().min(1).max(999_999_999).nullish(),
   variables: ignored,
+  defaults: writtenDefaults.nullish(),
   tags: z.array(tag).nullish().describe('Needs the right to grant on it, where it differs from what is there.'),
   ...ignoredAudit,
 });
@@ -41,13 +54,14 @@ export function promptOnWire(
   caller: Caller,
   version = Math.max(...versionsOf(record)),
 ): WirePrompt {
-  const template = templateOf(record, version) ?? '';
-  const own = Object.hasOwn(record.versions, String(version)) ? record.versions[String(version)] : undefined;
+  const { template = '', description, defaults = [] } = versionOf(record, version) ?? {};
+  const said = joinDefaults(defaults.map(({ values }) => values));
   return {
     name,
     template,
-    description: own?.description ?? record.description ?? undefined,
+    description,
     variables: variablesOf(template),
+    ...(Object.keys(said).length === 0 ? {} : { defaults: said }),
     integrations: record.integrations.filter((model) => seesModel(caller, model)),
     version,
     tags: record.tags.map(({ key, value, type }) => ({ key, value, ...(type === undefined ? {} : { type }) })),
