@@ -12,10 +12,9 @@ import { createLanes } from '../integrations/lanes/lanes.ts';
 import type { SecretSources } from '../integrations/secrets/open-secret.ts';
 import type { KeyNames } from '../redis/keys.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
-import type { DirectCall, DirectCalls } from './direct-calls.ts';
+import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import { createLaneLimits } from './lane-limits.ts';
 import type { AccessMode } from './permission.ts';
-import type { CallResult } from './plan.ts';
 import { stopping } from './stopping.ts';
 
 export interface DirectCallerParts {
@@ -38,7 +37,7 @@ export interface DirectCallerParts {
 
 /** Calls models for those who wait, over one Redis with all workers: see `DirectCalls`. What it calls with is loaded at the first call. */
 export interface DirectCaller {
-  run(call: DirectCall): Promise<CallResult>;
+  run(call: DirectCall): Promise<DirectAnswer>;
   /** From now on it keeps what leases are judged by, so that a first call need not wait for it. */
   start(): void;
   stop(drainMs: number): Promise<void>;

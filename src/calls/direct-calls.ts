@@ -22,6 +22,12 @@ export interface DirectCall {
   readonly signal: AbortSignal;
 }
 
+/** What a direct call ends with. */
+export interface DirectAnswer extends CallResult {
+  /** What a task's log would have: inputs and variables that nothing was done with. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Direct calls are decided, admitted, sent and counted as tasks are. What differs: nothing can be put off, so that a call stands in
  * line for 30 s at most, Bedrock's throttling is told at once, and nothing is taken from a cache, since the call itself is
@@ -32,7 +38,7 @@ export interface DirectCalls {
    * Rejects with the ServiceError that ends the call: all that a task can fail with, MODEL_BUSY where no place of the model's
    * limits came free, and UNREACHABLE where nothing can be decided or the process stops. Both, and THROTTLED, say when to try again.
    */
-  run(call: DirectCall): Promise<CallResult>;
+  run(call: DirectCall): Promise<DirectAnswer>;
   /** Ends what stands in line; what runs has so long to end by itself, in milliseconds. */
   stop(drainMs: number): Promise<void>;
 }
@@ -57,7 +63,7 @@ export function createDirectCalls({ waitAtMostMs = 30_000, atOnce = 64, ...parts
   const underWay = new Set<Promise<unknown>>();
   const [waitingEnds, runningEnds] = [new AbortController(), new AbortController()];
 
-  async function make({ kind, input, subject, signal }: DirectCall): Promise<CallResult> {
+  async function make({ kind, input, subject, signal }: DirectCall): Promise<DirectAnswer> {
     const names = readNames(input);
     const patience = createPatience(waitAtMostMs, () => busy(`${names.integration}:${names.model}`, waitAtMostMs));
     try {
@@ -68,7 +74,7 @@ export function createDirectCalls({ waitAtMostMs = 30_000, atOnce = 64, ...parts
         parts,
       );
       const terms = { task: inLane(), deferAtMostMs: 0, around: patience.pausedFor };
-      return await takeTurns(attempt, terms, parts);
+      return { ...(await takeTurns(attempt, terms, parts)), notes: attempt.prepared.plan.notes };
     } catch (error) {
       throw explained(error);
     } finally {

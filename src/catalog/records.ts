@@ -74,9 +74,11 @@ export function nameFault(kind: HashKind, name: string): string | undefined {
       return splitQualified(name) === undefined ? 'a model is named provider:model' : undefined;
     case 'users':
       return name === '' || name.startsWith('app:') ? 'a user id is not empty and does not begin with app:' : undefined;
+    case 'prompts':
+      // As long as a task can name one.
+      return name === '' || name.length > 255 ? 'the name is empty or longer than 255 characters' : undefined;
     case 'applications':
     case 'groups':
-    case 'prompts':
     case 'roles':
     case 'access-keys':
     case 'token-keys':

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import { z } from 'zod';
 import { createDirectCaller } from '../calls/direct-caller.ts';
+import type { DirectAnswer } from '../calls/direct-calls.ts';
 import { CALL_KINDS } from '../calls/kinds.ts';
 import { type CallResult, tokenOutputs } from '../calls/plan.ts';
 import type { TaskInput } from '../calls/task-inputs.ts';
@@ -59,6 +60,7 @@ export async function runModel(question: RunQuestion, surroundings: RunSurroundi
       callOnce(installation, { type, input, subject }, surroundings),
     );
     const output = { ...made.output, ...tokenOutputs(made.tokens) };
+    for (const note of made.notes) terminal.warn(note);
     terminal.say(shown(output['result']));
     terminal.say(terminal.faint(`\n${facts(output)}`));
     terminal.result(output);
@@ -79,7 +81,7 @@ async function callOnce(
   { redis, names, config }: Installation,
   { type, input, subject }: Call,
   { terminal, variables }: RunSurroundings,
-): Promise<CallResult> {
+): Promise<DirectAnswer> {
   const snapshot = await loadSnapshot(redis, names);
   if (subject === undefined) {
     terminal.warn(

@@ -78,6 +78,14 @@ describe('a direct call', () => {
     expect(await run()).toMatchObject({ output: { result: 'an answer' }, tokens: { prompt: 5, completion: 7 } });
   });
 
+  it('brings what a task’s log would have of it', async () => {
+    const { run } = await directCalls(() => TEXT_ANSWER);
+    expect((await run()).notes).toEqual([]);
+    expect((await run({ promptVariables: { a: 'SEKRET' } })).notes).toEqual([
+      'The variable "a" is not in the text and was not used.',
+    ]);
+  });
+
   it('of a list that no request holds goes out whole, in several', async () => {
     const { run, world } = await directCalls((_, call) => {
       if (call.operation !== 'InvokeModel') throw new Error('the family is invoked');

@@ -13,14 +13,15 @@ import { type Caller, callerOf, demandAccess, refuse } from '../access/caller.ts
 import { integrationAsked, modelAsked } from '../access/targets.ts';
 import { answers, flag, isTrue, noBody, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
+import { tellWarnings } from '../http/warnings.ts';
 import type { AdminParts } from '../parts.ts';
 import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
 import { limitToWrite } from '../wire/common.ts';
 import { type ModelUpdate, modelOnWire, modelsFor, modelUpdate, wireModel } from '../wire/integration.ts';
 import { promptOnWire, wirePrompt } from '../wire/prompt.ts';
 import { withIntegration } from './integrations.ts';
-import { withModel } from './prompts.ts';
 import { tagsToWrite } from './tags.ts';
+import { linkModel } from './write-prompt.ts';
 
 const tags = ['Models'];
 const ofIntegration = z.object({ name: z.string() });
@@ -147,6 +148,7 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
       schema: {
         tags,
         summary: 'Let a model run a prompt',
+        description: 'Needs READ on the model, too; UPDATE on one that takes only named prompts.',
         params: promptPath,
         body: noBody,
         response: answers({ 200: nothing }),
@@ -164,20 +166,19 @@ export function modelRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         await writer.change([names.hash('prompts'), names.hash('models')], (snapshot) => {
           const caller = callerOf(snapshot, subject);
           demandAccess(caller, 'UPDATE', { kind: 'prompt', prompt });
-          demandAccess(caller, 'READ', modelAsked(name, model));
+          const kept = linkModel(parts, snapshot, caller, `${name}:${model}`);
           const { raw, record, json } = demandRecord(snapshot, 'prompts', prompt);
           demandVersion(request, raw);
           const linked = [...new Set([...record.integrations, `${name}:${model}`])];
           const after = recordText('prompts', { ...json, integrations: linked }, { caller, before: json });
           const edit = { key: names.hash('prompts'), field: prompt, before: raw, after };
-          return { edits: [withModel(parts, snapshot, `${name}:${model}`), edit], result: undefined };
+          return { edits: [kept, edit], result: undefined };
         });
       },
     });
   };
 }
 
-/** Orkes' clients read nothing but the status of this answer, so that the warning goes into a header (RFC 7234, 5.5: code 299) and the log. */
 function warnOfItsEnd(
   { name, model, version }: { readonly name: string; readonly model: string; readonly version: string },
   reply: FastifyReply,
@@ -186,7 +187,7 @@ function warnOfItsEnd(
   const { modelId } = modelRecord.parse(JSON.parse(version)).configuration;
   const warning = lifeWarning(lifeOf(modelId ?? model, new Date()));
   if (warning === undefined) return;
-  void reply.header('warning', `299 bedrock-cohere "${warning}"`);
+  tellWarnings(reply, [warning]);
   log.warn({ model: `${name}:${model}`, warning }, 'A model was written whose life at Bedrock has ended or will end');
 }
 

@@ -4,17 +4,20 @@ import { textComplete } from '../../calls/text-complete.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { whenGone } from '../http/gone.ts';
 import { answers } from '../http/schemas.ts';
+import { tellWarnings } from '../http/warnings.ts';
 import type { AdminParts } from '../parts.ts';
+import { writtenDefaults } from '../wire/prompt.ts';
 
-/** Orkes' PromptTemplateTestRequest. Ranges are each model family's own, and are said with the names of a task's inputs. */
+/**
+ * Orkes' PromptTemplateTestRequest, with all that a prompt's `defaults` can hold, so that they can be tried, too. Ranges are each
+ * model family's own, and are said with the names of a task's inputs.
+ */
 const testRequest = z.strictObject({
+  ...writtenDefaults.shape,
   llmProvider: z.string().describe("The integration's name."),
   model: z.string(),
   prompt: z.string().min(1).describe("The template's text, not its name."),
   promptVariables: z.record(z.string(), z.unknown()).nullish(),
-  temperature: z.number().nullish(),
-  topP: z.number().nullish(),
-  stopWords: z.array(z.string()).nullish(),
 });
 
 /** Trying a template: Orkes' `PromptResource.testMessageTemplate`. */
@@ -26,7 +29,7 @@ export function promptTestRoutes({ calls }: AdminParts): FastifyPluginAsyncZod {
         summary: 'Render a template and let a model complete it',
         description:
           "Decided, admitted by the model's limits and counted as a task is. Waits 30 s at most for its turn. " +
-          'A model that takes only named prompts refuses it.',
+          'A model that takes only named prompts refuses it. Headers `Warning` name variables that the template does not have.',
         body: testRequest,
         response: answers(
           { 200: { description: 'What the model wrote.', content: { 'text/plain': { schema: z.string() } } } },
@@ -42,13 +45,14 @@ export function promptTestRoutes({ calls }: AdminParts): FastifyPluginAsyncZod {
       async handler(request, reply) {
         const { promptVariables, ...input } = request.body;
         const { subject } = callerOfRequest(request);
-        const { output } = await calls.run({
+        const { output, notes } = await calls.run({
           kind: textComplete,
           // A template is always rendered; one without variables needs none.
           input: { ...input, promptVariables: promptVariables ?? {} },
           subject: () => ({ kind: 'known', subject, source: 'token', mayBeAdmin: true }),
           signal: whenGone(reply),
         });
+        tellWarnings(reply, notes);
         const { result } = output;
         // A model's `defaults` may ask for JSON, which is then shown as JSON.
         return await reply

@@ -1,24 +1,18 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { joinDefaults } from '../../calls/defaults.ts';
-import { nameFault } from '../../catalog/records.ts';
-import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
-import { splitQualified } from '../../integrations/names.ts';
 import { describeFaults, parseJson } from '../../parsing.ts';
 import { versionOf, versionsOf } from '../../prompts/prompt.ts';
-import type { Tag } from '../../record-fields.ts';
-import { type Edit, unchanged } from '../../redis/edits.ts';
-import { callerOfRequest, demandWrite } from '../access/authorize.ts';
-import { type Caller, callerOf, demandAccess } from '../access/caller.ts';
-import { modelAsked, promptAsked } from '../access/targets.ts';
+import { callerOfRequest } from '../access/authorize.ts';
+import { callerOf, demandAccess } from '../access/caller.ts';
+import { promptAsked } from '../access/targets.ts';
 import { answers, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText, textIn } from '../records.ts';
-import { promptOnWire, promptUpdate, seesModel, wirePrompt, writtenDefaults } from '../wire/prompt.ts';
+import { deleteRecords, demandRecord, rawOf, recordText, textIn } from '../records.ts';
+import { promptOnWire, promptUpdate, wirePrompt, writtenDefaults } from '../wire/prompt.ts';
 import { templateIn } from '../wire/template.ts';
-import { tagsToWrite } from './tags.ts';
+import { type PromptWrite, writePrompt } from './write-prompt.ts';
 
 const tags = ['Prompts'];
 const path = z.object({ name: z.string() });
@@ -40,18 +34,6 @@ const saveQuery = z.object({
   autoIncrement: z.string().optional().describe('`true`: as a new version, one above the highest.'),
 });
 const on = (params: Readonly<Record<string, string>>) => promptAsked(params['name'] ?? '');
-
-interface PromptWrite {
-  readonly template: string;
-  readonly description: string | undefined;
-  /** Undefined: those it has. */
-  readonly models: readonly string[] | undefined;
-  /** `latest`: the highest that there is; `next`: one above it. */
-  readonly version: number | 'latest' | 'next';
-  readonly tags?: readonly Tag[] | undefined;
-  /** Undefined: those that the version has. */
-  readonly defaults: Readonly<Record<string, unknown>> | undefined;
-}
 
 /** Prompt templates and their versions: Orkes' PromptResource. */
 export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
@@ -241,86 +223,10 @@ export function promptRoutes(parts: AdminParts): FastifyPluginAsyncZod {
   };
 }
 
-function writePrompt(parts: AdminParts, snapshot: Snapshot, caller: Caller, name: string, write: PromptWrite): Edit[] {
-  const { names } = parts;
-  const bad = nameFault('prompts', name);
-  if (bad !== undefined) throw new ServiceError('REQUEST_INVALID', `name: ${bad}`);
-  demandWrite(snapshot, caller, 'PROMPT_CREATE', promptAsked(name));
-  const raw = rawOf(snapshot, 'prompts', name);
-  const found = snapshot.prompt(name);
-  const stored = found.kind === 'found' ? found.record : undefined;
-  const json = fieldsOf(snapshot, 'prompts', name);
-  const highest = stored === undefined ? 0 : Math.max(...versionsOf(stored));
-  const number =
-    write.version === 'next' ? highest + 1 : write.version === 'latest' ? Math.max(1, highest) : write.version;
-  if (stored === undefined && number !== 1) {
-    throw new ServiceError('REQUEST_INVALID', `version: the prompt ${name} does not exist, and begins with version 1`);
-  }
-  const known = stored?.integrations ?? [];
-  // What the caller does not see is not the caller's to take away by writing back what it read.
-  const unseen = known.filter((model) => !seesModel(caller, model));
-  const linked = write.models === undefined ? known : [...new Set([...write.models, ...unseen])];
-  const fresh = linked.filter((model) => !known.includes(model));
-  // Only what is new is looked at: a link that became loose must not keep the text from being mended.
-  const models = fresh.map((model) => {
-    demandModelRead(caller, model);
-    return withModel(parts, snapshot, model);
-  });
-  const isFirst = number === 1 && !(stored !== undefined && Object.hasOwn(stored.versions, '1'));
-  const written = {
-    template: write.template,
-    ...(write.description === undefined ? {} : { description: write.description }),
-    ...(write.defaults === undefined ? {} : { defaults: filled(write.defaults) }),
-  };
-  const text = recordText(
-    'prompts',
-    {
-      ...json,
-      ...(isFirst
-        ? written
-        : {
-            versions: {
-              ...stored?.versions,
-              // What a save does not speak of stays: Orkes' clients do not know of all of it.
-              [number]: { ...stored?.versions[number], ...written, variables: undefined },
-            },
-          }),
-      description: (isFirst ? write.description : undefined) ?? stored?.description,
-      integrations: linked,
-      tags: tagsToWrite(snapshot, caller, promptAsked(name), write.tags, { isNew: stored === undefined }),
-      name: undefined,
-      version: undefined,
-      variables: undefined,
-    },
-    { caller, before: json },
-  );
-  const edits: Edit[] = [...models, { key: names.hash('prompts'), field: name, before: raw, after: text }];
-  if (raw !== undefined) return edits;
-  return [...edits, ...editsForNew({ names, snapshot, caller }, { kind: 'prompts', name }, promptAsked(name))];
-}
-
 /** Of the query. Throws REQUEST_INVALID. */
 function defaultsIn(json: string): Readonly<Record<string, unknown>> {
   const read = parseJson(json, writtenDefaults);
   if (read.ok) return read.value;
   const said = read.faults.map(({ field, message }) => ({ field: `defaults${field && `.${field}`}`, message }));
   throw new ServiceError('REQUEST_INVALID', describeFaults(said));
-}
-
-/** Nothing at all where they say nothing. */
-function filled(defaults: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
-  const said = joinDefaults([defaults]);
-  return Object.keys(said).length === 0 ? undefined : said;
-}
-
-function demandModelRead(caller: Caller, qualified: string): void {
-  const parts = splitQualified(qualified);
-  if (parts === undefined) throw new ServiceError('REQUEST_INVALID', `models: "${qualified}" is not provider:model`);
-  demandAccess(caller, 'READ', modelAsked(parts.integration, parts.model));
-}
-
-/** That a model is still there when a prompt is linked to it. */
-export function withModel(parts: AdminParts, snapshot: Snapshot, qualified: string): Edit {
-  const { raw } = demandRecord(snapshot, 'models', qualified);
-  return unchanged(parts.names.hash('models'), qualified, raw);
 }

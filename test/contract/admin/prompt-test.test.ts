@@ -115,6 +115,36 @@ describe('a template that is tried', () => {
     expect((await calls()).calls[0]?.body).toMatchObject({ message: 'Hi', temperature: 0.25, p: 0.5 });
   });
 
+  it('takes whatever a prompt’s defaults can say, as numbers or as text', async () => {
+    const given = { topK: 5, maxTokens: '7', seed: 1, frequencyPenalty: 0.5, presencePenalty: null, jsonOutput: false };
+    expect((await may.post(path, asked(given))).status).toBe(200);
+    expect((await calls()).calls[0]?.body).toMatchObject({ k: 5, max_tokens: 7, seed: 1, frequency_penalty: 0.5 });
+  });
+
+  it('is answered with what the template does not have of the variables: their names, in a header each', async () => {
+    const answer = await may.post(
+      path,
+      asked({ promptVariables: { word: 'x', wort: 'SEKRET', 'ü\n"\\': 1, none: null } }),
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('warning')).toBe(
+      [
+        '299 bedrock-cohere "The variable \\"wort\\" is not in the text and was not used. Did you mean \\"word\\"?"',
+        '299 bedrock-cohere "The variable \\"\\\\u00fc\\\\n\\\\\\"\\\\\\\\\\" is not in the text and was not used."',
+      ].join(', '),
+    );
+    expect((await may.post(path, asked())).headers.get('warning')).toBeNull();
+  });
+
+  it('does not become longer than a worker takes', async () => {
+    const large = { prompt: '${a}'.repeat(2_000), promptVariables: { a: 'x'.repeat(100_000) } };
+    expect(await may.post(path, asked(large))).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('longer than 10,000,000 characters') },
+    });
+    expect((await calls()).calls).toEqual([]);
+  });
+
   it.each([
     ['variables are missing', { promptVariables: {} }, 400, /"word", which promptVariables does not give/],
     ['the model takes only named prompts', { model: 'named' }, 400, /takes only named prompts/],
