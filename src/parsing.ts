@@ -78,8 +78,11 @@ function isOfAnotherType(issue: z.core.$ZodIssue): boolean {
 /** The keys that the object schema at a path knows, for the "did you mean" of an unknown one. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let here: unknown = schema;
-  for (const step of path)
-    here = unwrap(here) instanceof z.ZodObject ? (unwrap(here) as z.ZodObject).shape[String(step)] : undefined;
+  for (const step of path) {
+    const outer = unwrap(here);
+    if (outer instanceof z.ZodRecord) here = outer.valueType;
+    else here = outer instanceof z.ZodObject ? outer.shape[String(step)] : undefined;
+  }
   const object = unwrap(here);
   return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
 }

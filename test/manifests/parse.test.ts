@@ -117,6 +117,11 @@ describe('a fault names its file and line', () => {
       'a.yaml:5: grants: acess: unknown key',
       'Did you mean "access"?',
     ],
+    [
+      'an unknown default of a prompt’s version',
+      'prompts:\n  p:\n    template: t\n    defaults: { topK: 1 }\n    versions: { 2: { template: t, defaults: { topk: 1 } } }',
+      'a.yaml:5: prompts.p.versions.2.defaults.topk: unknown key. Did you mean "topK"?',
+    ],
     ['a missing key', 'prompts:\n  ok: { template: t }\n  p: {}', 'a.yaml:3: prompts.p.template: missing'],
     [
       'a value of the wrong form',

@@ -1,3 +1,4 @@
+import { modelDefaults } from '../../calls/defaults.ts';
 import {
   describeRecord,
   type RecordReference,
@@ -16,7 +17,9 @@ import { FREQUENCIES, type LimitFields } from '../../record-fields.ts';
 import type { KeyNames } from '../../redis/keys.ts';
 import type { Keyring } from '../../secrets/keyring.ts';
 import { type SecretHash, secretHashes } from '../secrets/secret-hashes.ts';
+import { faultOfDefaults, modelOf } from './defaults.ts';
 import type { Finding } from './finding.ts';
+import { promptFindings } from './prompts.ts';
 
 /** Everything that the records themselves show. `keyring`: the keys that sealed secrets should open with. */
 export function checkRecords(
@@ -29,7 +32,7 @@ export function checkRecords(
     ...integrations(snapshot, names, keyring),
     ...models(snapshot, names, now),
     ...limits(snapshot, names),
-    ...prompts(snapshot, names),
+    ...promptFindings(snapshot, names),
     ...memberships(snapshot, names),
     ...grants(snapshot, names),
   ];
@@ -95,6 +98,12 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
       const message = 'configuration.cache does nothing: only embeddings and completions are kept, no rankings';
       yield { severity: 'warning', key, field, message };
     }
+    const resolved = modelOf(snapshot, field);
+    const unfit = resolved && faultOfDefaults(resolved, [modelDefaults(resolved)]);
+    if (unfit !== undefined) {
+      const message = `text tasks fail where they do not give it themselves: ${unfit.message}`;
+      yield { severity: 'warning', key, field, message };
+    }
     const ending = lifeWarning(lifeOf(modelId, now));
     if (ending !== undefined) yield { severity: 'warning', key, field, message: ending };
   }
@@ -118,21 +127,6 @@ function limitFault({ maxTokens, frequency }: LimitFields): string | undefined {
   if (frequency == null) return `maxTokens limits nothing without frequency: ${FREQUENCIES.join(', ')}`;
   if (maxTokens == null) return 'frequency limits nothing without maxTokens';
   return maxTokens === 0 ? 'maxTokens is 0: it lets nothing run' : undefined;
-}
-
-function* prompts(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
-  const key = names.hash('prompts');
-  for (const [field, { lookup }] of snapshot.parts.tables.prompts) {
-    if (lookup.kind !== 'found') continue;
-    if (lookup.record.integrations.length === 0) {
-      yield { severity: 'warning', key, field, message: 'integrations is empty: no model may run this prompt' };
-    }
-    for (const model of lookup.record.integrations) {
-      if (snapshot.lookup('models', model).kind === 'absent') {
-        yield { severity: 'warning', key, field, message: `integrations: the model ${model} does not exist` };
-      }
-    }
-  }
 }
 
 function* memberships(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {

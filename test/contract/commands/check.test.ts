@@ -264,6 +264,46 @@ describe('a finding in the records is exit code 1:', () => {
       'the model p:x does not exist',
     ],
     [
+      'a prompt whose defaults fail its tasks',
+      ({ put }) =>
+        Promise.all([
+          put('models', 'p:chat', {}),
+          put('prompts', 'x', { template: 't', integrations: ['p:chat'], defaults: { temperature: 'hot' } }),
+        ]),
+      'warning',
+      'prompts',
+      'x',
+      'tasks on p:chat fail where they do not give it themselves: The record of the prompt "x", defaults: Input: temperature',
+    ],
+    [
+      'a model whose defaults fail its tasks',
+      ({ put }) => put('models', 'p:chat', { configuration: { defaults: { topK: 'many' } } }),
+      'warning',
+      'models',
+      'p:chat',
+      'text tasks fail where they do not give it themselves: The record of p:chat, configuration.defaults: Input: topK',
+    ],
+    [
+      'a prompt with defaults that no prompt can have',
+      ({ put }) => put('prompts', 'x', { template: 't', defaults: { temprature: 1 } }),
+      'error',
+      'prompts',
+      'x',
+      'defaults.temprature: unknown key. Did you mean "temperature"?',
+    ],
+    [
+      'a prompt that does not say its own variables',
+      ({ put }) =>
+        Promise.all([
+          put('models', 'p:chat', {}),
+          put('prompts', 'x', { template: 'Hi', integrations: ['p:chat'], variables: ['txt'] }),
+        ]),
+      'warning',
+      'prompts',
+      'x',
+      'variables has "txt", which the template has not',
+    ],
+    [
       'a bare secret',
       ({ put }) => put('integrations', 'k', configured({ ...ACCESS_KEY, api_key: 'bare-SECRET' })),
       'warning',

@@ -92,6 +92,7 @@ const connection = fc.constantFrom(
 const table = (names: fc.Arbitrary<string>, record: fc.Arbitrary<object>) =>
   fc.dictionary(names, record, { maxKeys: 4 });
 const json = fc.jsonValue({ maxDepth: 2 }).filter((value) => JSON.stringify(value).isWellFormed());
+const defaults = optional({ temperature: json, stopWords: json });
 
 /** Records that name one another only where the other is there: what dangles is left out, see export.test.ts. */
 const world = fc
@@ -138,7 +139,7 @@ const world = fc
                 configuration: optional({
                   maxConcurrency: fc.integer({ min: 1 }),
                   modelId: fc.constantFrom('us.x', '1e3'),
-                  defaults: optional({ temperature: json, stopWords: json }),
+                  defaults,
                 }),
                 enabled: fc.boolean(),
                 tags,
@@ -170,7 +171,11 @@ const world = fc
             optional({
               description: text,
               integrations: fc.subarray(ids),
-              versions: fc.dictionary(fc.constantFrom('2', '10', '3'), fc.record({ template: text })),
+              defaults,
+              versions: fc.dictionary(
+                fc.constantFrom('2', '10', '3'),
+                fc.record({ template: text, defaults, description: text }, { requiredKeys: ['template'] }),
+              ),
               tags,
               ...audit,
             }),
