@@ -9,7 +9,7 @@ import type { ServiceError } from '../errors.ts';
 export const FAMILIES = ['command', 'command-r', 'embed-v3', 'embed-v4', 'rerank', 'converse'] as const;
 export type Family = (typeof FAMILIES)[number];
 
-/** How to generate. What is absent was given neither by the task nor by the model's `defaults`. */
+/** How to generate. What is absent was given neither by the task nor by the `defaults` of its prompt and model. */
 export interface Generation {
   /** Tokens to generate at most. Absent: the smaller of 1024 and the family's maximum; always sent (an unset one reserves the model's whole quota). */
   readonly maxTokens?: number | undefined;

@@ -44,6 +44,10 @@ export function versionsOf(prompt: Prompt): number[] {
   return [...new Set([1, ...Object.keys(prompt.versions).map(Number)])].sort((a, b) => a - b);
 }
 
+export function highestVersion(prompt: Prompt): number {
+  return versionsOf(prompt).at(-1) ?? 1;
+}
+
 /** One version, as tasks run it. */
 export interface PromptVersion {
   readonly number: number;
@@ -55,7 +59,7 @@ export interface PromptVersion {
 
 /** A version; the highest where none is given. Undefined where there is no such version. */
 export function versionOf(prompt: Prompt, wanted?: number): PromptVersion | undefined {
-  const number = wanted ?? Math.max(...versionsOf(prompt));
+  const number = wanted ?? highestVersion(prompt);
   const own = ownOf(prompt, number);
   if (own === undefined && number !== 1) return undefined;
   return {

@@ -21,7 +21,7 @@ export interface Generation {
   readonly temperature?: NumberInput;
   readonly topP?: NumberInput;
   readonly topK?: NumberInput;
-  /** Tokens to generate at most. Default: the model's, else the smaller of 1024 and its family's maximum. */
+  /** Tokens to generate at most. Default: the prompt's, then the model's, else the smaller of 1024 and its family's maximum. */
   readonly maxTokens?: NumberInput;
   readonly frequencyPenalty?: NumberInput;
   readonly presencePenalty?: NumberInput;

@@ -16,6 +16,7 @@ import {
   RERANK_PARAMETERS,
   TEXT_PARAMETERS,
 } from '../../src/integrations/parameters.ts';
+import { promptRecord } from '../../src/prompts/prompt.ts';
 import { ACCESSES } from '../../src/rbac/grants.ts';
 import { PERMISSIONS, SYSTEM_ROLES } from '../../src/rbac/permissions.ts';
 import { SUBJECT_SOURCES } from '../../src/rbac/task-subject.ts';
@@ -185,6 +186,15 @@ describe('docs/tasks.md', () => {
   ])('names every input of %s', (type, shape) => {
     const section = markdown.split(/^## /m).find((text) => text.startsWith(type)) ?? '';
     expect(codesIn(section)).toEqual(expect.arrayContaining(Object.keys(shape)));
+  });
+});
+
+describe('docs/prompts.md', () => {
+  it('names every default that a prompt may set', () => {
+    const sections = readDocument('docs/prompts.md').split(/^## /m);
+    const section = sections.find((text) => text.startsWith('Defaults')) ?? '';
+    const listed = codesIn(section.slice(section.indexOf(':'), section.indexOf('. They have')));
+    expect(listed).toEqual(fieldsOf(promptRecord.shape, 'defaults'));
   });
 });
 

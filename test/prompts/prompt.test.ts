@@ -53,6 +53,32 @@ describe('a prompt', () => {
   });
 });
 
+describe('defaults', () => {
+  it('are read as a model’s are, in the record and in its versions', () => {
+    const defaults = { temperature: 0.2, stopWords: ['END'], jsonOutput: 'true', topP: null };
+    const record = { template: 'x', defaults, versions: { 2: { template: 'y', defaults: { seed: 1 } } } };
+    expect(parseJson(JSON.stringify(record), promptRecord)).toMatchObject({ ok: true, value: record });
+    expect(faultsOf({ template: 'x', defaults: null, versions: { 2: { template: 'y', defaults: null } } })).toBe('');
+  });
+
+  it.each(['dimensions', 'model', 'promptName', 'prompt', 'tools', '__proto__'])('never say %s', (name) => {
+    const record = JSON.parse(`{"template":"x","defaults":{"${name}":1}}`) as unknown;
+    expect(faultsOf(record)).toMatch(new RegExp(`^defaults\\.${name}: unknown key`));
+  });
+
+  it('of a version go before those of the record, which hold for every version, 1 in versions, too', () => {
+    const read = promptRecord.parse({
+      ...{ template: 'x', defaults: { seed: 1 } },
+      versions: { 1: { template: 'one', defaults: { seed: 11 } }, 2: { template: 'two' } },
+    });
+    expect(versionOf(read, 1)?.defaults.map(({ field, values }) => [field, values])).toEqual([
+      ['versions.1.defaults', { seed: 11 }],
+      ['defaults', { seed: 1 }],
+    ]);
+    expect(versionOf(read)?.defaults.map(({ values }) => values)).toEqual([{}, { seed: 1 }]);
+  });
+});
+
 describe('versions', () => {
   it.each(['0', '01', '-1', '1.5', 'latest', '', ' 2', '1e3'])('are whole numbers from 1, not %j', (number) => {
     expect(faultsOf({ template: 'x', versions: { [number]: { template: 'y' } } })).toMatch(/^versions/);
@@ -79,6 +105,11 @@ describe('versions', () => {
   it('may name a 1 themselves, which is then the one', () => {
     expect(templateOf(prompt({ 1: 'named' }), 1)).toBe('named');
     expect(templateOf(prompt({ 1: 'named' }))).toBe('named');
+  });
+
+  it('may be very many', () => {
+    const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [at + 2, '']));
+    expect(versionOf(prompt({ ...many, '200001': 'last' }))).toMatchObject({ number: 200_001, template: 'last' });
   });
 
   it('always have a highest one that can be had', () => {

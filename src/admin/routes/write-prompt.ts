@@ -3,7 +3,7 @@ import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { splitQualified } from '../../integrations/names.ts';
-import { versionsOf } from '../../prompts/prompt.ts';
+import { highestVersion } from '../../prompts/prompt.ts';
 import type { Tag } from '../../record-fields.ts';
 import { type Edit, unchanged } from '../../redis/edits.ts';
 import { demandWrite } from '../access/authorize.ts';
@@ -43,7 +43,7 @@ export function writePrompt(
   const found = snapshot.prompt(name);
   const stored = found.kind === 'found' ? found.record : undefined;
   const json = fieldsOf(snapshot, 'prompts', name);
-  const highest = stored === undefined ? 0 : Math.max(...versionsOf(stored));
+  const highest = stored === undefined ? 0 : highestVersion(stored);
   const number =
     write.version === 'next' ? highest + 1 : write.version === 'latest' ? Math.max(1, highest) : write.version;
   if (stored === undefined && number !== 1) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { joinDefaults } from '../../calls/defaults.ts';
 import { generation } from '../../calls/task-inputs.ts';
 import { splitQualified } from '../../integrations/names.ts';
-import { type Prompt, versionOf, versionsOf } from '../../prompts/prompt.ts';
+import { highestVersion, type Prompt, versionOf } from '../../prompts/prompt.ts';
 import { variablesOf } from '../../prompts/render.ts';
 import { tag } from '../../record-fields.ts';
 import type { Caller } from '../access/caller.ts';
@@ -52,7 +52,7 @@ export function promptOnWire(
   name: string,
   record: Prompt,
   caller: Caller,
-  version = Math.max(...versionsOf(record)),
+  version = highestVersion(record),
 ): WirePrompt {
   const { template = '', description, defaults = [] } = versionOf(record, version) ?? {};
   const said = joinDefaults(defaults.map(({ values }) => values));

@@ -93,6 +93,17 @@ describe('run', () => {
     expect((await sent()).map(({ message }) => message)).toEqual(['Hail Ann', 'Greet Ann in Latin']);
   });
 
+  it('says which variables the prompt does not have, and on stderr alone', async () => {
+    const args = ['--prompt-name', 'greet', '--var', 'who=Ann', '--var', 'whom=SEKRET', '--output', 'json'];
+    const ended = await run('bedrock:named', ...args);
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toContain(
+      'The variable "whom" is not in the prompt "greet" (version 2) and was not used. Did you mean "who"?\n',
+    );
+    expect(`${ended.stdout}${ended.stderr}`).not.toContain('SEKRET');
+    expect(resultOf(ended)).not.toHaveProperty('notes');
+  });
+
   it('takes any inputs of the task from a file or from standard input; flags go before them', async () => {
     const input = JSON.stringify({
       prompt: 'from the file',
