@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { findModel } from '../../src/calls/model-lookup.ts';
 import { generation } from '../../src/calls/task-inputs.ts';
+import { textComplete } from '../../src/calls/text-complete.ts';
 import { GENERATION_INPUTS } from '../../src/record-fields.ts';
-import { COMMAND, COMMAND_R, errorOf, llmHandler, outputOf, type World } from '../workers/support/llm.ts';
+import { COMMAND, COMMAND_R, errorOf, llmHandler, outputOf, snapshotOf, type World } from '../workers/support/llm.ts';
 
 const PROVIDER = {
   type: 'aws_bedrock_cohere',
@@ -252,6 +254,20 @@ describe.each(TYPES)('a named prompt in a %s task', (type, input, place, more) =
   });
 });
 
+it('a prompt’s temperature 0 makes a completion one that may be kept, as the task’s own would', async () => {
+  const world = {
+    ...WORLD,
+    prompts: { cold: { template: 'x', integrations: on, defaults: { temperature: 0 } }, bare: PROMPTS.bare },
+  };
+  const snapshot = await snapshotOf(world);
+  const permission = { require: () => undefined, hint: () => '' };
+  const model = findModel(snapshot, permission, { integration: 'prod', model: 'plain' });
+  const planOf = (promptName: string) =>
+    textComplete.plan({ input: { llmProvider: 'prod', model: 'plain', promptName }, model, snapshot, permission });
+  expect(planOf('cold').cached).toBeDefined();
+  expect(planOf('bare').cached).toBeUndefined();
+});
+
 describe('inputs about a prompt that nothing is done with', () => {
   const notesOf = async (type: 'text' | 'chat', given: Record<string, unknown>) => {
     const { run } = await llmHandler(type, { world: WORLD });
@@ -276,6 +292,7 @@ describe('inputs about a prompt that nothing is done with', () => {
       ['The input "promptVariables" was not used: there are no instructions, and messages are never rendered.'],
     ],
     ['chat', { messages, promptVariables: {} }, []],
+    ['chat', { messages, instructions: 'bare', promptVersion: 1 }, []],
     [
       'chat',
       { messages, instructions: 'Be kind', promptVersion: 2, promptVariables: { text: 'SEKRET' } },
