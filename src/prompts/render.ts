@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors.ts';
 import { didYouMean } from '../parsing.ts';
 
-/** No character of a name is a `$`, so no part of a template is scanned from two starts: the time is linear. */
-const VARIABLE = /\$\{([A-Za-z_][\w.-]*)\}/g;
+/** What follows a `${`. No character of a name is a `$`, so no part of a template is scanned from two starts: the time is linear. */
+const NAME = /[A-Za-z_][\w.-]*(?=\})/y;
 
 /**
  * Characters that rendering makes at most. No model of Bedrock's reads so many, and Conductor takes no larger input of a task unless
@@ -20,8 +20,18 @@ export interface Rendered {
 /** The names of a template's variables, each once, in the order of their first use. */
 export function variablesOf(template: string): string[] {
   const names = new Set<string>();
-  for (const [, name = ''] of template.matchAll(VARIABLE)) names.add(name);
+  eachVariable(template, (name) => names.add(name));
   return [...names];
+}
+
+/** Where each stands: from its `$` up to what follows its `}`. (`replace` would find all of them before it takes the first.) */
+function eachVariable(template: string, found: (name: string, from: number, to: number) => void): void {
+  for (let from = template.indexOf('${'); from >= 0; from = template.indexOf('${', NAME.lastIndex)) {
+    NAME.lastIndex = from + 2;
+    const to = NAME.test(template) ? NAME.lastIndex : 0;
+    if (to > 0) found(template.slice(from + 2, to), from, to + 1);
+    NAME.lastIndex = to > 0 ? to + 1 : from + 2;
+  }
 }
 
 /**
@@ -39,19 +49,21 @@ export function renderTemplate(
   of = 'the prompt',
 ): Rendered {
   const shown = new Map<string, string | undefined>();
-  let length = template.length;
-  // A function's result goes in literally, where a string's `$&` would be expanded.
-  const text = template.replace(VARIABLE, (written, name: string) => {
+  const parts: string[] = [];
+  let [done, length] = [0, template.length];
+  eachVariable(template, (name, from, to) => {
     // Each is written as JSON once, however often it is used.
     if (!shown.has(name)) shown.set(name, shownValue(variables, name));
     const value = shown.get(name) ?? '';
-    length += value.length - written.length;
+    length += value.length - (to - from);
     if (length > RENDERED_AT_MOST) throw tooLong();
-    return value;
+    parts.push(template.slice(done, from), value);
+    done = to;
   });
   const strays = straysOf(variables, shown);
   const missing = [...shown].flatMap(([name, value]) => (value === undefined ? [name] : []));
-  if (missing.length === 0) return { text, notes: notesOf(strays, shown.keys(), of) };
+  if (missing.length === 0)
+    return { text: parts.join('') + template.slice(done), notes: notesOf(strays, shown.keys(), of) };
   const meant = strays.slice(0, HINTS_AT_MOST).flatMap((name) => {
     const hint = didYouMean(cut(name), comparable(missing));
     return hint === '' ? [] : [` It gives ${quoted(name)}.${hint}`];
