@@ -45,6 +45,17 @@ describe('the prompt of a text task', () => {
   });
 });
 
+describe('what is no name of a prompt', () => {
+  it.each(['', ' \n', 'a\u0000', 'x'.repeat(256), 1, ['summarize'], { name: 'summarize' }])(
+    'is refused, though there is a literal one: %j',
+    async (promptName) => {
+      const { run, sent } = await llmHandler('text');
+      const error = errorOf(await run({ promptName, prompt: 'RAW' }));
+      expect([error.code, error.field, sent]).toEqual(['INPUT_INVALID', 'promptName', []]);
+    },
+  );
+});
+
 describe('the output of a text task', () => {
   it('is the text, and parsed where jsonOutput asks for it', async () => {
     const { run } = await llmHandler('text', answered('{"a":1}'));

@@ -8,10 +8,13 @@ export function tellWarnings(reply: FastifyReply, warnings: readonly string[]): 
   if (warnings.length > 0) void reply.header('warning', warnings.map(warningText));
 }
 
+/** Of one: many clients take no more than 16 KB of headers in all. */
+const WARNING_CHARACTERS = 400;
+
 function warningText(text: string): string {
   const ascii = text.replaceAll(
     /[^ -~]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  return `299 bedrock-cohere "${ascii.replaceAll(/["\\]/g, '\\$&')}"`;
+  return `299 bedrock-cohere "${ascii.slice(0, WARNING_CHARACTERS).replaceAll(/["\\]/g, '\\$&')}"`;
 }

@@ -134,6 +134,10 @@ describe('a template that is tried', () => {
       ].join(', '),
     );
     expect((await may.post(path, asked())).headers.get('warning')).toBeNull();
+    const strange = Array.from({ length: 20 }, (_, index) => ['\u{1F600}'.repeat(200) + index, 1]);
+    const many = await may.post(path, asked({ promptVariables: { word: 'x', ...Object.fromEntries(strange) } }));
+    expect(many.headers.get('warning')?.match(/299 bedrock-cohere "/g)).toHaveLength(10);
+    expect(many.headers.get('warning')?.length).toBeLessThan(8_000);
   });
 
   it('does not become longer than a worker takes', async () => {
