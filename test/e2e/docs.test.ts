@@ -1,13 +1,15 @@
 /** Every command that README.md, CONTRIBUTING.md and docs/*.md show is run here, in order: see CONTRIBUTING.md. */
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareEnvironment } from '../../devservers/cli-from-source.ts';
-import type { WorkflowDefinition } from '../../devservers/conductor-api.ts';
+import { type ConductorApi, conductorApi, type WorkflowDefinition } from '../../devservers/conductor-api.ts';
 import { freePort } from '../../devservers/ports.ts';
+import type { Server } from '../../devservers/server.ts';
+import { startSimulator } from '../../devservers/simulator.ts';
 import { commandsOf, type DocumentedCommand, shows } from '../docs/commands.ts';
 import { blocksOf, DOCUMENTS, readDocument, squeezed } from '../docs/markdown.ts';
 import { copyRepository, openShell, type Repository, type Shell } from '../docs/shell.ts';
-import { conductorForTests } from '../support/conductor.ts';
+import { startConductorOnRedis } from '../support/conductor-on-redis.ts';
 import { controlSimulator } from '../support/simulator-control.ts';
 
 /** Commands that are shown and not run here, each with its reason. */
@@ -25,14 +27,24 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
 /** What ends only when it is told to. */
 const LONG_RUNNING = /^(bedrock-cohere (worker|admin)|node dist\/cli\.js worker|npm run simulator\b.*)$/;
 
-const conductor = conductorForTests();
+/** Its own: a reader's workers have no task domain, and `check` looks at every workflow there is. */
+let conductorServer: Server;
+let conductor: ConductorApi;
+let simulator: Server;
 let repository: Repository;
 
 beforeAll(async () => {
   repository = await copyRepository();
+  conductorServer = await startConductorOnRedis();
+  conductor = conductorApi(conductorServer.url);
+  simulator = await startSimulator();
 });
 
-afterAll(() => repository?.remove());
+afterAll(async () => {
+  await simulator?.stop();
+  await conductorServer?.stop();
+  await repository?.remove();
+});
 
 const documents = DOCUMENTS.map((document) => {
   const markdown = readDocument(document);
@@ -46,14 +58,14 @@ describe.each(documents)('$document', ({ document, commands, workflows }) => {
   let shell: Shell;
 
   beforeAll(async () => {
-    await controlSimulator(inject('simulatorUrl'), 'reset');
+    await controlSimulator(simulator.url, 'reset');
     // The key pair that AWS's own documentation uses, and so ours.
-    await controlSimulator(inject('simulatorUrl'), 'credentials', {
+    await controlSimulator(simulator.url, 'credentials', {
       accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
       secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
     });
     await forgetWorkflows();
-    shell = await openShell(repository, { conductorUrl: inject('conductorUrl'), simulatorUrl: inject('simulatorUrl') });
+    shell = await openShell(repository, { conductorUrl: conductorServer.url, simulatorUrl: simulator.url });
   });
 
   afterAll(async () => {
@@ -142,7 +154,7 @@ async function runAsDocumented(shell: Shell, { text, exitCode, prints }: Documen
   if (prints !== undefined && !shows(output, prints)) expect(output, text).toBe(prints);
 }
 
-/** Definitions that other tests left: `check` would find fault with them. */
+/** Definitions that other documents left: `check` would find fault with them. */
 async function forgetWorkflows(): Promise<void> {
   const left = (await conductor.call('GET', '/metadata/workflow')) as { name: string; version: number }[];
   for (const { name, version } of left) {

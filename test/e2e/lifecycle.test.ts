@@ -1,17 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Server } from '../../devservers/server.ts';
+import { startConductorOnRedis } from '../support/conductor-on-redis.ts';
 import { createWorld, type RunningWorker, type World } from './support/world.ts';
 
 /** A chat model: each task is a call of its own, where texts to embed would share one. */
 const CHAT = 'amazon.nova-micro-v1:0';
 
+/** Its own: the definitions of the common names, which are changed here, would be those of other files' tasks, too. */
+let conductor: Server;
 let world: World;
 
 beforeAll(async () => {
-  world = await createWorld('life');
+  conductor = await startConductorOnRedis();
+  world = await createWorld('life', { conductorUrl: conductor.url });
   await seed();
 });
-afterAll(() => world?.close());
+afterAll(async () => {
+  await world?.close();
+  await conductor?.stop();
+});
 
 const running: RunningWorker[] = [];
 async function startWorker(env: NodeJS.ProcessEnv = {}, options?: { awaitReady: boolean }): Promise<RunningWorker> {
@@ -184,7 +192,7 @@ describe('Conductor', () => {
       responseTimeoutSeconds: 60,
       timeoutSeconds: 0,
     });
-    // Other files' tasks are of this name: the next worker registers it as it should be.
+    // Other tasks here are of this name: the next worker registers it as it should be.
     await world.conductor.call('DELETE', '/metadata/taskdefs/llm_text_complete');
   });
 

@@ -1,23 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { TaskState } from '../../devservers/conductor-api.ts';
+import type { Server } from '../../devservers/server.ts';
+import { startConductorOnRedis } from '../support/conductor-on-redis.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { createWorld, type RunningWorker, type World } from './support/world.ts';
 
 /** A chat model: each task is a call of its own, where texts to embed would share one. */
 const CHAT = 'amazon.nova-micro-v1:0';
 
+/** Its own: another file's workers would register definitions for task names that are to have none. */
+let conductor: Server;
 let world: World;
 let redisProxy: TcpProxy;
 let conductorProxy: TcpProxy;
 const running: RunningWorker[] = [];
 
 beforeAll(async () => {
-  world = await createWorld('lost');
+  conductor = await startConductorOnRedis();
+  world = await createWorld('lost', { conductorUrl: conductor.url });
   const redis = new URL(inject('redisUrl'));
-  const conductor = new URL(inject('conductorUrl'));
   redisProxy = await startTcpProxy({ host: redis.hostname, port: Number(redis.port) });
-  conductorProxy = await startTcpProxy({ host: conductor.hostname, port: Number(conductor.port) });
+  conductorProxy = await startTcpProxy({ host: '127.0.0.1', port: conductor.port });
   await world.redis.hset(
     world.key('integrations'),
     'main',
@@ -41,6 +45,7 @@ afterAll(async () => {
   await world?.close();
   await redisProxy?.close();
   await conductorProxy?.close();
+  await conductor?.stop();
 });
 
 async function startWorker(env: NodeJS.ProcessEnv = {}): Promise<RunningWorker> {

@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { bareEnvironment } from '../../devservers/cli-from-source.ts';
 import { pythonPackages } from '../../devservers/python-packages.ts';
+import type { Server } from '../../devservers/server.ts';
+import { startSimulator } from '../../devservers/simulator.ts';
 import { INTEGRATION_CREDENTIALS } from '../../simulator/known.ts';
 import { type RunningAdmin, startAdminServer, tokenFor } from '../support/admin.ts';
 import { started } from '../support/progress.ts';
-import { controlSimulator } from '../support/simulator-control.ts';
 import { runToEnd } from './support/run.ts';
 
 const here = (name: string) => fileURLToPath(new URL(`python/${name}`, import.meta.url));
@@ -17,15 +18,15 @@ const CHAT = 'amazon.nova-lite-v1:0';
 const tag = (key: string, value: string) => ({ key, value, type: 'METADATA' });
 const USER = { name: 'USER', permissions: [{ name: 'INTEGRATION_CREATE' }, { name: 'PROMPT_CREATE' }] };
 
+let simulator: Server;
 let server: RunningAdmin;
 // biome-ignore lint/suspicious/noExplicitAny: what the script was answered, looked into below.
 let answered: any;
 
 beforeAll(async () => {
   const { python, folder } = await started("Orkes' Python SDK", (say) => pythonPackages(here('requirements.txt'), say));
-  const simulatorUrl = inject('simulatorUrl');
-  await controlSimulator(simulatorUrl, 'reset');
-  server = await startAdminServer(inject('redisUrl'), { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulatorUrl });
+  simulator = await startSimulator();
+  server = await startAdminServer(inject('redisUrl'), { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulator.url });
   const expired = await tokenFor(server.client(), server.adminKey, { expiresInSeconds: 1 });
   await sleep(2_100);
   const { code, stdout, stderr } = await runToEnd(
@@ -47,7 +48,10 @@ beforeAll(async () => {
   answered = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 }, 300_000);
 
-afterAll(async () => await server?.stop());
+afterAll(async () => {
+  await server?.stop();
+  await simulator?.stop();
+});
 
 describe('OrkesIntegrationClient', () => {
   it('creates an integration of each connection type and reads it back, secrets masked', () => {

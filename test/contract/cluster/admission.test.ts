@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startRedis } from '../../../devservers/redis-server.ts';
+import type { Server } from '../../../devservers/server.ts';
 import { createLaneStore } from '../../../src/cluster/lane-store.ts';
 import type { Lease } from '../../../src/integrations/lanes/lane-cluster.ts';
-import type {} from '../../support/redis-for-all.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import { until } from '../support/live-catalog.ts';
 import { LANE, type LaneWorld, startLaneWorld, type WorkerOfLanes } from './support/lane-world.ts';
 
+/** A Redis of its own: the scripts it knows are taken from it. */
+let server: Server;
 let world: LaneWorld;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
 beforeEach(async () => {
-  world = await startLaneWorld(inject('redisUrl'));
+  world = await startLaneWorld(server.url);
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
@@ -69,8 +76,7 @@ describe('places in a lane', () => {
 
   it('are never more than the limit, however many workers ask and release and are cut off', async () => {
     const limit = 5;
-    const target = new URL(inject('redisUrl'));
-    const proxy = await startTcpProxy({ host: target.hostname, port: Number(target.port) });
+    const proxy = await startTcpProxy({ host: '127.0.0.1', port: server.port });
     const steady = await Promise.all(Array.from({ length: 4 }, () => world.worker({ started: true, leaseMs: 1_500 })));
     const cut = await world.worker({ started: true, leaseMs: 1_500, url: `redis://127.0.0.1:${proxy.port}` });
     let running = 0;

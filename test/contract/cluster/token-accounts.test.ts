@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startRedis } from '../../../devservers/redis-server.ts';
+import type { Server } from '../../../devservers/server.ts';
 import type { Snapshot } from '../../../src/catalog/snapshot.ts';
 import { createTokenAccounts } from '../../../src/cluster/token-accounts.ts';
 import type { Limit } from '../../../src/limits/limit-book.ts';
 import { type PeriodAt, periodAt } from '../../../src/limits/periods.ts';
 import { openRedis, RUNTIME_CONNECTION } from '../../../src/redis/connect.ts';
 import { keyNames, type UsageKeys } from '../../../src/redis/keys.ts';
-import type {} from '../../support/redis-for-all.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { snapshotOf, WORLD } from '../../workers/support/llm.ts';
 import { capturedLog, freshPrefix, until } from '../support/live-catalog.ts';
@@ -16,6 +17,8 @@ import { capturedLog, freshPrefix, until } from '../support/live-catalog.ts';
 const ALICE = 'USER:alice';
 const USE = { integration: 'prod', model: 'm', subject: ALICE } as const;
 
+/** A Redis of its own: what other tests ask must not be counted. */
+let server: Server;
 let proxy: TcpProxy;
 let other: Redis;
 let keys: UsageKeys;
@@ -24,10 +27,13 @@ let made = 0;
 const captured = capturedLog();
 const connections: Redis[] = [];
 
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
 beforeEach(async () => {
-  const { hostname, port } = new URL(inject('redisUrl'));
-  proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-  other = new Redis(inject('redisUrl'));
+  proxy = await startTcpProxy({ host: '127.0.0.1', port: server.port });
+  other = new Redis(server.url);
   keys = keyNames(freshPrefix()).usage;
   captured.lines.length = 0;
 });

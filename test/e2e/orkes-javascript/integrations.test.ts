@@ -1,27 +1,29 @@
 /** What the clients of Orkes' JavaScript SDK for integrations and prompts do, against a running `admin`. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Server } from '../../../devservers/server.ts';
+import { startSimulator } from '../../../devservers/simulator.ts';
 import { INTEGRATION_CREDENTIALS } from '../../../simulator/known.ts';
 import { type RunningAdmin, startAdminServer } from '../../support/admin.ts';
-import { controlSimulator } from '../../support/simulator-control.ts';
 import { connectOrkesSdk, type OrkesSdk } from '../support/orkes-sdk.ts';
 
 const EMBED = 'cohere.embed-v4:0';
 const CHAT = 'amazon.nova-lite-v1:0';
 const USER = INTEGRATION_CREDENTIALS.accessKeyId;
 
+let simulator: Server;
 let server: RunningAdmin;
 let sdk: OrkesSdk;
 
 beforeAll(async () => {
-  const simulatorUrl = inject('simulatorUrl');
-  await controlSimulator(simulatorUrl, 'reset');
-  server = await startAdminServer(inject('redisUrl'), { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulatorUrl });
+  simulator = await startSimulator();
+  server = await startAdminServer(inject('redisUrl'), { AWS_ENDPOINT_URL_BEDROCK_RUNTIME: simulator.url });
   sdk = await connectOrkesSdk(server);
 });
 
 afterAll(async () => {
   sdk?.close();
   await server?.stop();
+  await simulator?.stop();
 });
 
 const integration = (configuration: Record<string, string>) => ({

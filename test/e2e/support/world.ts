@@ -8,6 +8,7 @@ import {
   type WorkflowState,
 } from '../../../devservers/conductor-api.ts';
 import { freePort } from '../../../devservers/ports.ts';
+import { startSimulator } from '../../../devservers/simulator.ts';
 import { ENVIRONMENT_CREDENTIALS } from '../../../simulator/known.ts';
 import { type RunningCli, startCli, waitForReady } from '../../support/cli.ts';
 import { redisUrlAs } from '../../support/redis-user.ts';
@@ -22,7 +23,8 @@ export interface RunningWorker {
 
 /**
  * A corner of the shared servers that belongs to one test file: a Redis prefix and a task domain of its own, so that
- * its workers take no tasks but its own.
+ * its workers take no tasks but its own, and a simulator. Files run beside each other: what a server has but once (Conductor's
+ * definitions, Redis' scripts and users) is not a corner, and a file that changes such a thing starts that server itself.
  */
 export interface World {
   readonly prefix: string;
@@ -86,12 +88,11 @@ export async function createWorld(
   const prefix = wanted ?? `${id}:`;
   const redis = new Redis(redisUrl);
   const conductor = conductorApi(conductorUrl);
-  const simulatorUrl = inject('simulatorUrl');
+  const simulator = await startSimulator();
+  const simulatorUrl = simulator.url;
   const workers: RunningWorker[] = [];
   // A test that ends its own Redis ends the users there, too.
   const isShared = redisUrl === inject('redisUrl');
-  await controlSimulator(simulatorUrl, 'reset');
-  await controlSimulator(simulatorUrl, 'calls', undefined, 'DELETE');
 
   const env = {
     REDIS_URL: redisUrl,
@@ -162,6 +163,7 @@ export async function createWorld(
       const keys = await redis.keys(`${prefix}*`);
       if (keys.length > 0) await redis.del(keys);
       await redis.quit();
+      await simulator.stop();
     },
   };
 }
