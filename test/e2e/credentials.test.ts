@@ -83,18 +83,16 @@ const embed = (provider: string) => ({
   input: { llmProvider: provider, model: EMBED, text: 'Hi' },
 });
 
-it('credentials of a role that expire every four seconds are refreshed ahead: no call is ever refused', async () => {
-  await world.control('sts', { lifetimeMs: 4_000 });
+it('credentials of a role that expire every ten seconds are refreshed ahead: no call is ever refused', async () => {
+  // A fifth of it is the time that a call may take on a busy machine from its signature to its answer.
+  await world.control('sts', { lifetimeMs: 10_000 });
   await world.control('calls', undefined, 'DELETE');
-  const until = performance.now() + 10_000;
-  while (performance.now() < until) {
+  const invocations = async () => (await world.calls()).calls.filter(({ operation }) => operation === 'InvokeModel');
+  while (new Set((await invocations()).map(({ accessKeyId }) => accessKeyId)).size < 3) {
     expect((await world.runTask(embed('role'))).task.status).toBe('COMPLETED');
-    await sleep(50);
+    await sleep(100);
   }
-  const { calls } = await world.calls();
-  const invocations = calls.filter(({ operation }) => operation === 'InvokeModel');
-  expect(invocations.every(({ status }) => status === 200)).toBe(true);
-  expect(new Set(invocations.map(({ accessKeyId }) => accessKeyId)).size).toBeGreaterThan(2);
+  expect((await invocations()).filter(({ status }) => status !== 200)).toEqual([]);
   await world.control('sts', {});
 });
 
