@@ -9,7 +9,11 @@ export function cliFromSource(args: readonly string[]): { command: string; args:
 }
 
 /** What a child may know of this machine; none of it configures the service, AWS's SDK, Conductor's or Redis'. */
-const NEUTRAL = ['PATH', 'HOME', 'USER', 'TMPDIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+const NEUTRAL = [
+  ...['PATH', 'HOME', 'USER', 'TMPDIR', 'LANG', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'],
+  // Where Node keeps what it compiled, for the next start of the same source.
+  'NODE_COMPILE_CACHE',
+];
 
 /** An environment in which only what is given configures the service; an undefined value leaves the variable out. */
 export function bareEnvironment(given: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
