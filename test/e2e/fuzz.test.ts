@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest';
 import { fuzz } from '../fuzz/fuzz.ts';
-import type {} from '../support/servers-for-all.ts';
+import type {} from '../support/redis-for-all.ts';
 
 /** Always the same: what is found once is found again. A longer search is `npm run fuzz`. */
 const SEED = 6;
