@@ -14,7 +14,13 @@ process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache
 /** What does as much as it can in a given time, and is to have the machine for itself. */
 const ALONE = ['test/e2e/fuzz.test.ts'];
 
-/** `unit`: no server but those a test starts in its own process. `contract`: a real Redis. `e2e`: Redis, Conductor and the simulator. `alone`: a real Redis, and no other test meanwhile. */
+/** What a test waits for comes in milliseconds; this only ends it where it does not come. Vitest's default of 1 s is a busy machine's hiccup. */
+const expectations = { poll: { timeout: 20_000 } };
+
+/**
+ * `unit`: no server but those a test starts in its own process. `contract`: a real Redis. `e2e`: Redis, Conductor and the
+ * simulator. `alone`: a real Redis, and no other test meanwhile. Which of them a new test belongs to: CONTRIBUTING.md.
+ */
 export default defineConfig({
   test: {
     // Vitest's own default is one fewer than there are cores, though many tests wait for a clock and not for a core.
@@ -24,6 +30,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
+          expect: expectations,
           include: ['test/**/*.test.ts'],
           exclude: ['test/contract/**', 'test/e2e/**'],
           // None waits for a clock: on a busy machine the properties take their time.
@@ -33,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: 'contract',
+          expect: expectations,
           include: ['test/contract/**/*.test.ts'],
           globalSetup: ['test/support/redis-for-all.ts'],
           testTimeout: 60_000,
@@ -43,6 +51,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'e2e',
+          expect: expectations,
           include: ['test/e2e/**/*.test.ts'],
           exclude: ALONE,
           globalSetup: ['test/support/servers-for-all.ts'],

@@ -66,25 +66,25 @@ it('hundreds of tasks given back at once run once, though Conductor is slow to w
   const leaving = await world.startWorker({ DRAIN_TIMEOUT_MS: '0' });
   await world.control('latency', { model: FREE, ms: 60_000 });
   const ids = await startTasks('givebacks', count, FREE);
-  await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 29_000 }).toBe(count);
+  await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 55_000 }).toBe(count);
   // A poll between the two writes of a give-back finds the task in its queue, and not yet SCHEDULED.
   storeProxy.delay(5);
   const taking = await world.startWorker();
   // Until all of them run, however slow the machine.
-  await world.control('latency', { model: FREE, ms: 30_000 });
+  await world.control('latency', { model: FREE, ms: 60_000 });
   await leaving.cli.stop(20_000);
-  await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 29_000 }).toBe(count);
+  await expect.poll(async () => (await world.calls()).totals.inFlight, { timeout: 55_000 }).toBe(count);
   storeProxy.delay(0);
   // One that was overwritten would be SCHEDULED while it runs, and sooner or later run again.
   const running = await Promise.all(ids.map(async (id) => (await world.conductor.getWorkflow(id)).tasks[0]));
   expect(running.filter((task) => task?.status !== 'IN_PROGRESS')).toEqual([]);
-  const ended = await whenOver(world, ids, 90_000);
+  const ended = await whenOver(world, ids, 120_000);
   expect(statusesOf(ended)).toEqual({ COMPLETED: count });
   const polls = ended.flatMap(({ workflow }) => workflow.tasks.map(({ pollCount }) => pollCount));
   expect(polls).toEqual(ids.map(() => 2));
   expect((await world.calls()).totals).toMatchObject({ calls: 2 * count, succeeded: count });
   await taking.cli.stop(20_000);
-}, 240_000);
+}, 300_000);
 
 it('no task is lost or completed twice, while workers are killed, Redis and Conductor go, and Bedrock throttles', async () => {
   const count = 150;
