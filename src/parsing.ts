@@ -23,7 +23,7 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
 }
 
 export function parseValue<T>(value: unknown, schema: z.ZodType<T>): Parsed<T> {
-  const read = schema.safeParse(value, { reportInput: false });
+  const read = schema.safeParse(value, { reportInput: false, error: inPlainWords });
   if (read.success) return { ok: true, value: read.data };
   return { ok: false, faults: read.error.issues.flatMap((issue) => faultsOf(issue, schema)) };
 }
@@ -54,7 +54,7 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): Fault[] {
     const known = knownKeys(schema, issue.path);
     return issue.keys.map((key) => ({
       field: field === '' ? key : `${field}.${key}`,
-      message: `unknown key.${didYouMean(key, known)}`,
+      message: `unknown key.${didYouMean(key, known) || keysThere(issue.path, known)}`,
     }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
@@ -66,7 +66,7 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType): Fault[] {
     return [{ field, message: issue.message === 'Invalid input' ? 'none of the allowed forms' : issue.message }];
   }
   if (issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined')) {
-    return [{ field, message: `missing (expected ${issue.expected})` }];
+    return [{ field, message: `missing (expected ${issue.expected === 'record' ? 'object' : issue.expected})` }];
   }
   return [{ field, message: issue.message }];
 }
@@ -75,16 +75,78 @@ function isOfAnotherType(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_type' && issue.path.length === 0;
 }
 
-/** The keys that the object schema at a path knows, for the "did you mean" of an unknown one. */
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let here: unknown = schema;
-  for (const step of path) {
-    const outer = unwrap(here);
-    if (outer instanceof z.ZodRecord) here = outer.valueType;
-    else here = outer instanceof z.ZodObject ? outer.shape[String(step)] : undefined;
+/** More than these would hide the fault. */
+const KEYS_SHOWN = 10;
+
+/** Of a small object inside of another, where no name is near: what it has. */
+function keysThere(path: readonly PropertyKey[], known: readonly string[]): string {
+  const isSmall = known.length > 0 && known.length <= KEYS_SHOWN;
+  return path.some((step) => typeof step === 'number') && isSmall ? ` There are ${known.join(', ')}.` : '';
+}
+
+/** What a person reads of a fault that its schema has no words for; never with the value. Undefined: zod's own words. */
+function inPlainWords(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const expected = TYPES[issue.expected];
+      const found = typeOf(issue.input);
+      if (issue.input === undefined || expected === undefined) return undefined;
+      return `must be ${expected}${expected === found || issue.expected === 'int' ? '' : `, not ${found}`}`;
+    }
+    case 'invalid_value': {
+      const [only, ...others] = issue.values.map(String);
+      if (issue.input === undefined || only === undefined) return undefined;
+      if (others.length === 0) return `must be ${only}`;
+      const meant = typeof issue.input === 'string' ? didYouMean(issue.input, [only, ...others]) : '';
+      return `must be one of ${[only, ...others].join(', ')}${meant === '' ? '' : `.${meant}`}`;
+    }
+    case 'too_small':
+      if (issue.origin === 'string' && Number(issue.minimum) === 1) return 'is empty';
+      return issue.origin === 'number'
+        ? `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`
+        : undefined;
+    case 'too_big':
+      return issue.origin === 'number'
+        ? `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`
+        : undefined;
+    default:
+      return undefined;
   }
-  const object = unwrap(here);
-  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'a boolean',
+  array: 'an array',
+  object: 'an object',
+  record: 'an object',
+};
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return TYPES[typeof value] ?? typeof value;
+}
+
+/** The keys that the object schemas at a path know, for the "did you mean" of an unknown one. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let here = forms(schema);
+  for (const step of path) here = here.flatMap((one) => within(one, step)).flatMap(forms);
+  return [...new Set(here.flatMap((one) => (one instanceof z.ZodObject ? Object.keys(one.shape) : [])))];
+}
+
+function within(schema: unknown, step: PropertyKey): unknown[] {
+  if (schema instanceof z.ZodObject) return [schema.shape[String(step)]];
+  if (schema instanceof z.ZodArray) return [schema.element];
+  return schema instanceof z.ZodRecord ? [schema.valueType] : [];
+}
+
+/** A union's each; anything else by itself. */
+function forms(schema: unknown): unknown[] {
+  const bare = unwrap(schema);
+  return bare instanceof z.ZodUnion ? bare.options.flatMap(forms) : [bare];
 }
 
 function unwrap(schema: unknown): unknown {

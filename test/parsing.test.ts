@@ -29,9 +29,9 @@ describe('what people write', () => {
   it('is refused with every fault and its place', () => {
     expect(faultsOf({ count: 'x', inner: { maxConcurrency: '1' }, list: [{ key: 1 }], either: 5 })).toEqual([
       { field: 'region', message: 'missing (expected string)' },
-      { field: 'count', message: expect.stringContaining('expected number') },
-      { field: 'inner.maxConcurrency', message: expect.stringContaining('expected number') },
-      { field: 'list.0.key', message: expect.stringContaining('expected string') },
+      { field: 'count', message: 'must be a number, not a string' },
+      { field: 'inner.maxConcurrency', message: 'must be a number, not a string' },
+      { field: 'list.0.key', message: 'must be a string, not a number' },
       { field: 'either', message: 'none of the allowed forms' },
     ]);
   });
@@ -42,6 +42,63 @@ describe('what people write', () => {
       { field: 'inner.maxConcurency', message: 'unknown key. Did you mean "maxConcurrency"?' },
       { field: 'coumt', message: 'unknown key. Did you mean "count"?' },
       { field: 'wholly', message: 'unknown key.' },
+    ]);
+  });
+
+  it('is refused in plain words, which say what may stand there', () => {
+    const role = z.enum(['user', 'assistant']);
+    const schema = z.strictObject({
+      messages: z.array(z.strictObject({ role, message: z.string() })).optional(),
+      either: z.union([z.string(), z.array(z.strictObject({ name: z.string() }))]).optional(),
+      variables: z.record(z.string(), z.unknown()).optional(),
+      named: z.record(z.string(), z.strictObject({ name: z.string() })).optional(),
+      version: z.int().min(1).max(9).optional(),
+      share: z.number().gt(0).lt(1).optional(),
+      on: z.boolean().optional(),
+      name: z.string().min(1).optional(),
+      kind: z.literal('a').optional(),
+    });
+    const said = (value: object) => {
+      const read = parseValue(value, schema);
+      return read.ok ? '' : describeFaults(read.faults);
+    };
+    const message = { role: 'user', message: 'x' };
+    expect([
+      said({ variables: 'a' }),
+      said({ variables: [] }),
+      said({ version: 1.5 }),
+      said({ version: 'two' }),
+      said({ version: 0 }),
+      said({ version: 10 }),
+      said({ share: 0 }),
+      said({ share: 1 }),
+      said({ on: null }),
+      said({ name: '' }),
+      said({ kind: 'b' }),
+      said({ messages: [{ ...message, role: 'USER' }] }),
+      said({ messages: [{ ...message, role: 'somebody' }] }),
+      said({ messages: [{ ...message, content: 'x' }] }),
+      said({ messages: [{ ...message, mesage: 'x' }] }),
+      said({ either: [{ name: 'a', nme: 'b' }] }),
+      said({ named: { first: { name: 'a', nam: 'b' } } }),
+    ]).toEqual([
+      'variables: must be an object, not a string',
+      'variables: must be an object, not an array',
+      'version: must be a whole number',
+      'version: must be a number, not a string',
+      'version: must be at least 1',
+      'version: must be at most 9',
+      'share: must be more than 0',
+      'share: must be less than 1',
+      'on: must be a boolean, not null',
+      'name: is empty',
+      'kind: must be a',
+      'messages.0.role: must be one of user, assistant. Did you mean "user"?',
+      'messages.0.role: must be one of user, assistant',
+      'messages.0.content: unknown key. There are role, message.',
+      'messages.0.mesage: unknown key. Did you mean "message"?',
+      'either.0.nme: unknown key. Did you mean "name"?',
+      'named.first.nam: unknown key. Did you mean "name"?',
     ]);
   });
 

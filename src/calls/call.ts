@@ -13,6 +13,7 @@ import { type AccessMode, type CallOrigin, createCallPermission } from './permis
 import type { CallKind, CallResult } from './plan.ts';
 import type { TaskInput } from './task-inputs.ts';
 import { Undecided } from './undecided.ts';
+import { tellUnread } from './unread-inputs.ts';
 import { demandWithinLimits } from './within-limits.ts';
 
 /** What goes into one call of a model, whoever makes it: a task of Conductor's, or somebody outside of Conductor. */
@@ -62,7 +63,7 @@ export function prepareCall(call: ModelCall, parts: CallParts): CallAttempt {
         subject: runsFor === undefined ? '' : subjectId(runsFor),
       };
     } catch (error) {
-      throw blameDefaults(error, input, [modelDefaults(model)]);
+      throw tellUnread(blameDefaults(error, input, [modelDefaults(model)]), kind.type, input);
     }
   }
 

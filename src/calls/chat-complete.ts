@@ -9,6 +9,7 @@ import { jsonIn, parseJsonText } from './json-text.ts';
 import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
 import { readInput } from './task-inputs.ts';
+import { modelUnfit } from './unfit.ts';
 
 /** Of a tool's name that nobody offered: Bedrock's own are at most 64 long. */
 const SHOWN_NAME_CHARACTERS = 64;
@@ -24,11 +25,7 @@ export const chatComplete: CallKind = {
     const name = `${model.integration}:${model.model}`;
     const { value: asked, notes } = readInput(given, chatCompleteInput, {});
     const codec = model.codec.chat;
-    if (codec === undefined) {
-      throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot chat`, {
-        field: 'model',
-      });
-    }
+    if (codec === undefined) throw modelUnfit(model, 'chat');
     for (const field of NOT_SERVED) {
       if (!says(asked[field])) continue;
       throw new ServiceError('INPUT_INVALID', `Input ${field}: no model of ours has anything for it; leave it out`, {
@@ -116,6 +113,9 @@ interface Said {
 /** `userInput` is the one message of a conversation that has no other, as on the open-source server. */
 function messagesOf({ messages = [], userInput = '' }: Said): readonly ChatMessage[] {
   if (userInput === '') return messages;
+  if (userInput.trim() === '') {
+    throw new ServiceError('INPUT_INVALID', 'Input userInput: is blank; give a text to answer', { field: 'userInput' });
+  }
   if (messages.length === 0) return [{ role: 'user', message: userInput }];
   throw new ServiceError('INPUT_INVALID', 'Input userInput: give messages or userInput, not both', {
     field: 'userInput',

@@ -1,6 +1,6 @@
 /** The inputs of LLM_CHAT_COMPLETE: those of Orkes, and of the open-source server's own worker where they differ. */
 import { z } from 'zod';
-import { common, generation, number, plainName } from './task-inputs.ts';
+import { common, generation, insteadOfList, number, plainName } from './task-inputs.ts';
 
 /**
  * Inputs of the open-source server (ai/…/model/ChatCompletion.java) that no family of ours has anything for. Each would change
@@ -72,12 +72,14 @@ const document = z.union(
   [
     z
       .string()
-      .min(1)
+      .min(1, 'is empty')
       .transform((snippet) => ({ snippet })),
-    z.record(z.string(), z.string()),
+    z
+      .record(z.string(), z.string())
+      .refine((texts) => Object.values(texts).some((text) => text !== ''), 'has no text to answer from'),
   ],
   {
-    error: 'a text, or an object of texts such as {title, snippet}',
+    error: 'must be a text, or an object of texts such as {title, snippet}',
   },
 );
 
@@ -86,7 +88,10 @@ export const chatCompleteInput = z.object({
   instructions: z.string().optional(),
   promptVersion: number.pipe(z.number().int().min(1)).optional(),
   promptVariables: record.optional(),
-  messages: z.array(chatMessage).max(MAXIMUM_MESSAGES, `more than ${MAXIMUM_MESSAGES}`).optional(),
+  messages: z
+    .array(chatMessage, { error: insteadOfList('a single text of the user goes in userInput') })
+    .max(MAXIMUM_MESSAGES, `more than ${MAXIMUM_MESSAGES}`)
+    .optional(),
   userInput: z.string().optional(),
   tools: z.array(tool).max(MAXIMUM_TOOLS, `more than ${MAXIMUM_TOOLS}`).optional(),
   documents: z.array(document).optional(),

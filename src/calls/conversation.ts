@@ -64,8 +64,14 @@ export function readConversation(messages: readonly ChatMessage[]): Conversation
     }
   }
   exchanges.end('the end');
-  if (turns.length === 0)
-    throw invalid('messages', 'missing; give messages of {role, message}, or a text in userInput');
+  if (turns.length === 0) {
+    throw invalid(
+      'messages',
+      messages.length === 0
+        ? 'missing; give messages of {role, message}, or a text in userInput'
+        : 'nobody says anything but the system; give a message of the role user, too',
+    );
+  }
   return { system, turns };
 }
 

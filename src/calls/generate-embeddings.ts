@@ -12,6 +12,7 @@ import { bodyBytes, type EmbeddingsPart, outputBytes, splitContent } from './emb
 import { type CallKind, type CallPlan, type CallResult, estimateTokens } from './plan.ts';
 import { shareTokens } from './shared-tokens.ts';
 import { generateEmbeddingsInput, readInput } from './task-inputs.ts';
+import { modelUnfit } from './unfit.ts';
 
 /** What is embedded stands in one of these inputs. */
 const CONTENT_INPUTS = ['text', 'texts', 'images', 'inputs'] as const;
@@ -35,18 +36,9 @@ interface Manner {
 export const generateEmbeddings: CallKind = {
   type: 'LLM_GENERATE_EMBEDDINGS',
   plan({ input: given, model }) {
-    const name = `${model.integration}:${model.model}`;
     const { value: input, notes } = readInput(given, generateEmbeddingsInput, model.record.configuration.defaults);
     const codec = model.codec.embeddings;
-    if (codec === undefined) {
-      throw new ServiceError(
-        'MODEL_UNFIT',
-        `Input model: ${name} (family ${model.family}) cannot generate embeddings`,
-        {
-          field: 'model',
-        },
-      );
-    }
+    if (codec === undefined) throw modelUnfit(model, 'generate embeddings');
     const { text, texts, images, inputs, dimensions, truncate, embeddingTypes } = input;
     checkOneGiven(CONTENT_INPUTS.filter((one) => input[one] !== undefined));
     // A model's default is meant for texts where an image can be embedded for one purpose only.
@@ -60,7 +52,12 @@ export const generateEmbeddings: CallKind = {
     const key = JSON.stringify([model.integration, model.model, model.modelId, model.family, options]);
     try {
       const content = codec.fit({ ...asked, ...options });
-      const manner = { codec, options, key, notes: [...notes, ...notesOfCuts(asked, content)] };
+      const manner = {
+        codec,
+        options,
+        key,
+        notes: [...notes, ...notesOfBlanks(content), ...notesOfCuts(asked, content)],
+      };
       return text === undefined ? planOfMany(manner, content) : planOfText(manner, content.texts?.[0] ?? text);
     } catch (error) {
       throw text === undefined ? error : asOfText(error);
@@ -167,6 +164,12 @@ function checkOutput(codec: EmbeddingsCodec, options: Manner['options'], content
       'Conductor itself takes 10 MB by default. Give fewer a task, fewer dimensions, or a smaller type such as int8',
     { field },
   );
+}
+
+/** Bedrock takes them, and makes up a vector. */
+function notesOfBlanks({ texts = [] }: EmbeddingsContent): string[] {
+  const blank = texts.filter((text) => text.trim() === '').length;
+  return blank === 0 ? [] : [`${blank} of ${texts.length} texts are blank: their vectors mean nothing.`];
 }
 
 function notesOfCuts(asked: EmbeddingsContent, fitted: EmbeddingsContent): string[] {

@@ -2,6 +2,8 @@ import { ServiceError } from '../errors.ts';
 
 /** A log line of Conductor's: long enough for any answer that one may want to look at. */
 const LOGGED_CHARACTERS = 32_000;
+/** Fences of an answer that are looked behind: each costs a reading of what follows. */
+const FENCES_AT_MOST = 16;
 
 /**
  * The JSON in a model's answer, which may stand in a fenced block. Throws OUTPUT_NOT_JSON, which carries what the model
@@ -20,7 +22,7 @@ export function parseJsonText(text: string, model: string): unknown {
 
 /** The value, wrapped since it may be null; undefined where there is none. */
 export function jsonIn(text: string): { readonly value: unknown } | undefined {
-  for (const candidate of [text, ...fencedBlocks(text)]) {
+  for (const candidate of candidates(text)) {
     try {
       return { value: JSON.parse(candidate) };
     } catch {
@@ -30,10 +32,16 @@ export function jsonIn(text: string): { readonly value: unknown } | undefined {
   return undefined;
 }
 
-/** What stands in the first fenced block, without the language's name: to its next fence, and to the last, since a text in it may hold one. */
-function fencedBlocks(text: string): string[] {
-  const start = text.indexOf('```');
-  if (start < 0) return [];
-  const body = text.slice(start + 3).replace(/^json/i, '');
-  return [body.indexOf('```'), body.lastIndexOf('```'), body.length].map((end) => body.slice(0, Math.max(0, end)));
+/** The whole, then what stands in fenced blocks, without the language's name: a model may show code before its answer. */
+function* candidates(text: string): Iterable<string> {
+  yield text;
+  let start = text.indexOf('```');
+  for (let fence = 0; start >= 0 && fence < FENCES_AT_MOST; fence += 1) {
+    const body = text.slice(start + 3).replace(/^[^\S\n]*json/i, '');
+    // To its next fence, and to the last, since a text in it may hold one; a block that was never closed, to the end.
+    for (const end of new Set([body.indexOf('```'), body.lastIndexOf('```'), body.length])) {
+      if (end >= 0) yield body.slice(0, end);
+    }
+    start = text.indexOf('```', start + 3);
+  }
 }

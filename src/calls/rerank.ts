@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { ServiceError } from '../errors.ts';
 import { type CallKind, estimateTokens } from './plan.ts';
 import { readInput, rerankInput } from './task-inputs.ts';
+import { modelUnfit } from './unfit.ts';
 
 /** What a task may rank: a text, or an object of which some fields or all are ranked by. */
 type Document = string | Readonly<Record<string, unknown>>;
@@ -10,14 +11,9 @@ type Document = string | Readonly<Record<string, unknown>>;
 export const rerank: CallKind = {
   type: 'LLM_RERANK',
   plan({ input: given, model }) {
-    const name = `${model.integration}:${model.model}`;
     const { value: input, notes } = readInput(given, rerankInput, model.record.configuration.defaults);
     const codec = model.codec.rerank;
-    if (codec === undefined) {
-      throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot rerank documents`, {
-        field: 'model',
-      });
-    }
+    if (codec === undefined) throw modelUnfit(model, 'rerank documents');
     const { query, documents, rankFields, topN, returnDocuments = false } = input;
     const texts = documents.map((document, index) => textOf(document, rankFields, index));
     return {

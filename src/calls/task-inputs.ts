@@ -8,21 +8,26 @@ import type { GENERATION_INPUTS } from '../record-fields.ts';
 /** Conductor hands over null for a reference that resolved to nothing: the same as an absent input. */
 export type TaskInput = Readonly<Record<string, unknown>>;
 
+const NO_NUMBER = 'must be a number, such as 1 or 0.5';
+
 /** Numbers may come as text, since a workflow's own inputs are often typed into a form. */
 export const number = z.union(
   [
     z.number(),
     z
       .string()
-      .regex(/^\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/, 'a number')
+      .regex(/^\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/, NO_NUMBER)
       .transform(Number),
   ],
-  { error: 'a number' },
+  { error: NO_NUMBER },
 );
 
-const trueOrFalse = z.union([z.boolean(), z.enum(['true', 'false']).transform((word) => word === 'true')], {
-  error: 'true or false',
-});
+const NO_BOOLEAN = 'must be true or false';
+
+const trueOrFalse = z.union(
+  [z.boolean(), z.enum(['true', 'false'], { error: NO_BOOLEAN }).transform((word) => word === 'true')],
+  { error: NO_BOOLEAN },
+);
 
 /** A name as a record can have it: it goes into reasons, logs and the stream of denials. */
 export const plainName = z
@@ -50,7 +55,9 @@ export const generation = {
   seed: number.optional(),
   maxResults: number.optional(),
   stopWords: z
-    .union([z.array(z.string()), z.string().transform((word) => [word])], { error: 'a text or a list of texts' })
+    .union([z.array(z.string()), z.string().transform((word) => [word])], {
+      error: 'must be a text or a list of texts',
+    })
     .optional(),
   jsonOutput: trueOrFalse.optional(),
 } as const satisfies Readonly<Record<(typeof GENERATION_INPUTS)[number], z.ZodType>>;
@@ -65,7 +72,14 @@ export const textCompleteInput = z.object({
   ...generation,
 });
 
-const filledText = z.string().min(1, 'is empty: there is nothing to embed');
+const NOTHING_TO_EMBED = 'is empty: there is nothing to embed';
+const filledText = z.string().min(1, NOTHING_TO_EMBED);
+
+/** What to do with a text that stands where a list of them belongs. */
+export function insteadOfList(whatToDo: string): z.core.$ZodErrorMap {
+  return ({ code, input }) =>
+    code === 'invalid_type' && typeof input === 'string' ? `must be an array; ${whatToDo}` : undefined;
+}
 
 /** A list, or one of its items by itself. */
 function listOf<T extends z.ZodType<string>>(item: T, error: string) {
@@ -78,7 +92,7 @@ const mixedPart = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('image_url'),
     image_url: z.union([z.strictObject({ url: z.string() }), z.string().transform((url) => ({ url }))], {
-      error: 'a data URI, or an object with one as url',
+      error: 'must be a data URI, or an object with one as url',
     }),
   }),
 ]);
@@ -86,8 +100,16 @@ const mixedPart = z.discriminatedUnion('type', [
 export const generateEmbeddingsInput = z.object({
   ...common,
   /** Exactly one of these four: see `generate-embeddings.ts`. */
-  text: filledText.optional(),
-  texts: z.array(filledText).min(1, 'is an empty list: there is nothing to embed').optional(),
+  text: z
+    .string({
+      error: ({ input }) => (Array.isArray(input) ? 'must be a string; a list of them goes in texts' : undefined),
+    })
+    .min(1, NOTHING_TO_EMBED)
+    .optional(),
+  texts: z
+    .array(filledText, { error: insteadOfList('a single text goes in text') })
+    .min(1, 'is an empty list: there is nothing to embed')
+    .optional(),
   images: z.array(z.string()).min(1, 'is an empty list: there is nothing to embed').optional(),
   inputs: z
     .array(z.strictObject({ content: z.array(mixedPart).min(1, 'is an empty list') }))
@@ -96,17 +118,17 @@ export const generateEmbeddingsInput = z.object({
   inputType: z.enum(INPUT_TYPES).optional(),
   truncate: z.enum(TRUNCATIONS).optional(),
   dimensions: number.optional(),
-  embeddingTypes: listOf(z.enum(EMBEDDING_TYPES), `one or a list of ${EMBEDDING_TYPES.join(', ')}`).optional(),
+  embeddingTypes: listOf(z.enum(EMBEDDING_TYPES), `must be one or a list of ${EMBEDDING_TYPES.join(', ')}`).optional(),
 });
 
 export const rerankInput = z.object({
   ...common,
   query: z.string().min(1, 'is empty: there is nothing to rank by'),
   documents: z
-    .array(z.union([z.string(), z.record(z.string(), z.unknown())], { error: 'a text or an object' }))
+    .array(z.union([z.string(), z.record(z.string(), z.unknown())], { error: 'must be a text or an object' }))
     .min(1, 'is an empty list: there is nothing to rank'),
   /** The fields of documents that are objects to rank by; all of them where it is absent. */
-  rankFields: listOf(z.string().min(1), 'a name of a field or a list of them').optional(),
+  rankFields: listOf(z.string().min(1), 'must be the name of a field, or a list of them').optional(),
   topN: number.optional(),
   returnDocuments: trueOrFalse.optional(),
 });
@@ -144,14 +166,20 @@ export function readInput<T extends object>(
   demandShallow(given);
   const read = parseValue(given, schema);
   if (!read.ok) throw invalidInput(read.faults);
-  const unread = Object.keys(given)
+  const notes = unreadInputs(given, known).map((key) => `${notKnown(key)}${didYouMean(key, known)}`);
+  return { value: withDefaults(read.value, schema, defaults), notes };
+}
+
+/** Names of inputs that no one reads, cut short, the first ten. */
+export function unreadInputs(input: TaskInput, known: readonly string[]): string[] {
+  return Object.keys(withoutNulls(input))
     .filter((key) => !known.includes(key) && !key.startsWith('_'))
     .slice(0, NOTES_AT_MOST)
     .map((key) => key.slice(0, 100));
-  return {
-    value: withDefaults(read.value, schema, defaults),
-    notes: unread.map((key) => `The input "${key}" is not known and was not used.${didYouMean(key, known)}`),
-  };
+}
+
+export function notKnown(key: string): string {
+  return `The input "${key}" is not known and was not used.`;
 }
 
 /** `value` with `defaults` where it says nothing, each read as the task's own would be. Throws as `readInput` does. */

@@ -6,6 +6,7 @@ import { parseJsonText } from './json-text.ts';
 import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
 import { readInput, textCompleteInput } from './task-inputs.ts';
+import { modelUnfit } from './unfit.ts';
 
 /** LLM_TEXT_COMPLETE: a named prompt with variables, or literal text, completed. Orkes: "LLM Text Complete" task. */
 export const textComplete: CallKind = {
@@ -14,11 +15,7 @@ export const textComplete: CallKind = {
     const name = `${model.integration}:${model.model}`;
     const { value: asked, notes } = readInput(given, textCompleteInput, {});
     const codec = model.codec.text;
-    if (codec === undefined) {
-      throw new ServiceError('MODEL_UNFIT', `Input model: ${name} (family ${model.family}) cannot complete text`, {
-        field: 'model',
-      });
-    }
+    if (codec === undefined) throw modelUnfit(model, 'complete text');
     const prompt = promptText();
     const input = filledIn(asked, textCompleteInput, { given, prompt, model });
     const call = blaming({ given, prompt }, () => codec.encode({ ...input, prompt: prompt.text }));

@@ -122,11 +122,12 @@ export function defaultMaxTokens(family: TextFamily): number {
 
 /**
  * A text request's parameters in the family's words; `maxTokens` is always among them.
- * Throws INPUT_INVALID, `field` being the task input, for an empty prompt, a parameter the family does not know, or a value out of range.
+ * Throws INPUT_INVALID, `field` being the task input, for a blank prompt, a parameter the family does not know, or a value out of range.
  */
 export function textWords(family: TextFamily, request: TextRequest): Record<string, unknown> {
-  if (request.prompt === '') {
-    throw inputInvalid('prompt', `The prompt is empty; ${FAMILY_NAMES[family]} needs at least one character.`);
+  // Bedrock refuses a blank text (Converse), or has nothing to complete; no family makes anything of it.
+  if (request.prompt.trim() === '') {
+    throw inputInvalid('prompt', `The prompt is blank; ${FAMILY_NAMES[family]} needs a text to complete.`);
   }
   return generationWords(family, request);
 }

@@ -155,7 +155,7 @@ describe('a conversation', () => {
 
   it.each<[string, ChatMessage[], string, RegExp]>([
     ['nothing', [], 'messages', /give messages of \{role, message\}/],
-    ['a system’s words alone', [{ role: 'system', message: 'x' }], 'messages', /missing/],
+    ['a system’s words alone', [{ role: 'system', message: 'x' }], 'messages', /nobody says anything but the system/],
     ['a blank message', [{ role: 'user', message: ' ' }], 'messages.0.message', /is empty/],
     ['a call without a result', [user, calls('a'), user], 'messages.1', /call of a has no result before messages.2/],
     ['a call at the end', [user, calls('a')], 'messages.1', /before the end/],

@@ -38,6 +38,16 @@ describe('an embeddings task', () => {
     expect(errorOf(await run({ model: EMBED, text: 'x' }))).toMatchObject({ code: 'ANSWER_INVALID', retryable: true });
   });
 
+  it('notes texts of white space alone, which Bedrock makes up a vector for', async () => {
+    const { run } = await llmHandler('embeddings', {
+      answer: () => ({ body: { embeddings: { float: [VECTOR, VECTOR, VECTOR] } }, tokens: {} }),
+    });
+    expect(await run({ model: EMBED, texts: ['a', ' ', '\n\t'] })).toMatchObject({
+      kind: 'complete',
+      notes: ['2 of 3 texts are blank: their vectors mean nothing.'],
+    });
+  });
+
   it('notes inputs that nobody reads, with what may have been meant', async () => {
     const { run } = await llmHandler('embeddings', { answer });
     const outcome = await run({ model: EMBED, text: 'x', dimension: 512, _createdBy: 'alice', nothing: null });

@@ -71,6 +71,9 @@ describe('the output of a text task', () => {
     ['```JSON {"a":1}```'],
     ['  {"a":1}\n'],
     ['```json\n{"a":1}'],
+    ['``` json\n{"a":1}\n```'],
+    ['Like this:\n```python\nprint(1)\n```\nso:\n```json\n{"a":1}\n```'],
+    ['```\nnot this\n```\n```\n{"a":1}\n```'],
   ])('is found in %j', async (text) => {
     const { run } = await llmHandler('text', answered(text));
     expect(outputOf(await run({ prompt: 'x', jsonOutput: true })).result).toEqual({ a: 1 });
@@ -79,6 +82,11 @@ describe('the output of a text task', () => {
   it('is found in a fenced block that holds a fence itself', async () => {
     const { run } = await llmHandler('text', answered('```json\n{"code":"```ts```"}\n```'));
     expect(outputOf(await run({ prompt: 'x', jsonOutput: true })).result).toEqual({ code: '```ts```' });
+  });
+
+  it('is looked for behind a bounded number of fences, however many there are', async () => {
+    const { run } = await llmHandler('text', answered(`${'```\n'.repeat(100_000)}`));
+    expect(errorOf(await run({ prompt: 'x', jsonOutput: true })).code).toBe('OUTPUT_NOT_JSON');
   });
 
   it('that is not JSON is kept in the task’s log, whole up to 32,000 characters, and its tokens are counted', async () => {

@@ -6,7 +6,6 @@ import { answerCommandR } from '../../simulator/families/command-r.ts';
 import { answerConverse } from '../../simulator/families/converse.ts';
 import { DEFAULT_ANSWERS, type FamilyAnswer } from '../../simulator/families/family.ts';
 import { readConversation } from '../../src/calls/conversation.ts';
-import { ServiceError } from '../../src/errors.ts';
 import type {
   BedrockAnswer,
   BedrockCall,
@@ -15,12 +14,13 @@ import type {
   Generation,
   TextRequest,
 } from '../../src/integrations/codec.ts';
-import { codecFor } from '../../src/integrations/codecs.ts';
-import { type ChatInputs, chatInputs, type Family, generation, outOfRange } from './support/drawn-requests.ts';
+import { chatCodec, textCodec } from './support/codecs.ts';
+import { type ChatInputs, chatInputs, type Family, spoilt, textRequest } from './support/drawn-requests.ts';
+import { fieldRefused } from './support/refusal.ts';
 
 // Thousands of runs take their time on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
-const RUNS = { numRuns: 1_500 };
+const RUNS = { numRuns: 2_000 };
 const FAMILIES = ['command', 'command-r', 'converse'] as const;
 const CHATTING = ['command-r', 'converse'] as const;
 
@@ -50,31 +50,12 @@ const refusedBySimulator = (family: Family, call: BedrockCall): boolean => {
   }
 };
 
-const fieldRefused = (act: () => unknown): string | undefined => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError && error.code === 'INPUT_INVALID') return error.field ?? '';
-    throw error;
-  }
-  return undefined;
-};
-
-function textOf(family: Family) {
-  const { text } = codecFor(family);
-  if (text === undefined) throw new Error(`${family} completes texts`);
-  return text;
-}
-
 describe.each(FAMILIES)('any text request to %s', (family) => {
-  const codec = textOf(family);
-  const requests = fc
-    .record({ prompt: fc.string({ minLength: 1 }).filter((text) => text.trim() !== ''), given: generation(family) })
-    .map(({ prompt, given }): TextRequest => ({ prompt, ...given }));
+  const codec = textCodec(family);
 
   it('that is valid is refused neither by the codec nor by the simulator, and its answer can be read', () => {
     fc.assert(
-      fc.property(requests, (request) => {
+      fc.property(textRequest(family), (request) => {
         const { completions } = codec.decode(ask(family, codec.encode(request)));
         expect(completions).toHaveLength(request.maxResults ?? 1);
       }),
@@ -82,23 +63,52 @@ describe.each(FAMILIES)('any text request to %s', (family) => {
     );
   });
 
-  it('that is invalid does not get through the codec; the simulator would refuse it, too', () => {
+  it('that is valid loses none of its values, and always says how many tokens', () => {
     fc.assert(
-      fc.property(requests, outOfRange(family), (request, [name, value]) => {
-        const invalid = { ...request, [name]: value } as TextRequest;
-        expect(fieldRefused(() => codec.encode(invalid))).toBe(name);
-        const { operation, ...rest } = codec.encode({ ...request, [name]: undefined });
-        const wrong = withWord(family, { operation, ...rest } as BedrockCall, name as keyof Generation, value);
-        if (wrong !== undefined) expect(refusedBySimulator(family, wrong)).toBe(true);
+      fc.property(textRequest(family), (request) => {
+        const call = codec.encode(request);
+        const sent = call.operation === 'InvokeModel' ? call.body : { ...call.input.inferenceConfig };
+        expect(JSON.stringify(call)).toContain(JSON.stringify(request.prompt));
+        for (const [name, word] of Object.entries(WORDS[family])) {
+          const value = request[name as keyof Generation];
+          const given = Array.isArray(value) && value.length === 0 ? undefined : value;
+          expect([name, sent[word]]).toEqual([name, name === 'maxTokens' ? (given ?? 1024) : given]);
+        }
       }),
       RUNS,
+    );
+  });
+
+  it('that is spoilt in one parameter does not get through the codec; the simulator would refuse it, too', () => {
+    fc.assert(
+      fc.property(textRequest(family), spoilt(family), (request, { name, value, bedrockRefuses }) => {
+        expect(fieldRefused(() => codec.encode({ ...request, [name]: value } as TextRequest))).toBe(name);
+        const wrong = withWord(family, codec.encode({ ...request, [name]: undefined }), name, value);
+        if (bedrockRefuses && wrong !== undefined) expect(refusedBySimulator(family, wrong)).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+
+  it('without anything to complete does not get through the codec', () => {
+    fc.assert(
+      fc.property(textRequest(family), fc.stringMatching(/^\s{0,5}$/), (request, prompt) => {
+        expect(fieldRefused(() => codec.encode({ ...request, prompt }))).toBe('prompt');
+      }),
     );
   });
 });
 
 /** The family's own words, once more by hand. What is not here never reaches Bedrock. */
 const WORDS: Readonly<Record<Family, Readonly<Partial<Record<keyof Generation, string>>>>> = {
-  command: { maxTokens: 'max_tokens', temperature: 'temperature', topP: 'p', topK: 'k', maxResults: 'num_generations' },
+  command: {
+    maxTokens: 'max_tokens',
+    temperature: 'temperature',
+    topP: 'p',
+    topK: 'k',
+    stopWords: 'stop_sequences',
+    maxResults: 'num_generations',
+  },
   'command-r': {
     maxTokens: 'max_tokens',
     temperature: 'temperature',
@@ -107,21 +117,22 @@ const WORDS: Readonly<Record<Family, Readonly<Partial<Record<keyof Generation, s
     frequencyPenalty: 'frequency_penalty',
     presencePenalty: 'presence_penalty',
     seed: 'seed',
+    stopWords: 'stop_sequences',
   },
-  converse: { maxTokens: 'maxTokens', temperature: 'temperature', topP: 'topP' },
+  converse: { maxTokens: 'maxTokens', temperature: 'temperature', topP: 'topP', stopWords: 'stopSequences' },
 };
 
+/** The call with a value as it is, under the family's word or, where it has none, ours. */
 function withWord(family: Family, call: BedrockCall, name: keyof Generation, value: unknown): BedrockCall | undefined {
-  const word = WORDS[family][name];
   // JSON knows no NaN or Infinity.
-  if (word === undefined || (typeof value === 'number' && !Number.isFinite(value))) return undefined;
+  if (typeof value === 'number' && !Number.isFinite(value)) return undefined;
+  const word = WORDS[family][name] ?? name;
   if (call.operation === 'InvokeModel') return { ...call, body: { ...call.body, [word]: value } };
   return { ...call, input: { ...call.input, inferenceConfig: { ...call.input.inferenceConfig, [word]: value } } };
 }
 
 describe.each(CHATTING)('any conversation with %s', (family) => {
-  const { chat } = codecFor(family);
-  if (chat === undefined) throw new Error(`${family} chats`);
+  const chat = chatCodec(family);
 
   it('that is valid is refused by nobody, its answer can be read, and a call of a tool can be answered', () => {
     fc.assert(
@@ -150,6 +161,16 @@ describe.each(CHATTING)('any conversation with %s', (family) => {
     );
   });
 
+  it('that is spoilt in one parameter does not get through the codec', () => {
+    fc.assert(
+      fc.property(chatInputs(family), spoilt(family), ({ messages, tools, documents, given }, { name, value }) => {
+        const request = { ...given, ...readConversation(messages), tools: tools as ChatTool[], documents };
+        expect(fieldRefused(() => chat.encode({ ...request, [name]: value } as ChatRequest))).toBe(name);
+      }),
+      RUNS,
+    );
+  });
+
   it('that is invalid does not get through the codec', () => {
     const tool = { taskReferenceName: 'a', name: 'a', output: {} };
     const spoiled = fc.constantFrom<(input: ChatInputs) => ChatInputs>(
@@ -165,8 +186,6 @@ describe.each(CHATTING)('any conversation with %s', (family) => {
           { role: 'tool', toolCalls: [tool] },
         ],
       }),
-      (input) => ({ ...input, given: { ...input.given, temperature: 1.5 } }),
-      (input) => ({ ...input, given: { ...input.given, maxResults: 2 } }),
       (input) =>
         family === 'converse'
           ? { ...input, documents: [{ snippet: 'x' }] }

@@ -14,7 +14,7 @@ describe('a record that cannot be read', () => {
   it.each([
     ['is not JSON', '{"enabled":', /^not JSON$/],
     ['is of a wrong type', '{"enabled":"yes"}', /^enabled: /],
-    ['is a list', '[]', /expected object/],
+    ['is a list', '[]', /must be an object, not an array/],
     ['has an unknown key', '{"configuration":{"maxConcurency":8}}', /maxConcurency.*Did you mean "maxConcurrency"/],
     ['has a number out of range', '{"configuration":{"maxConcurrency":0}}', /^configuration\.maxConcurrency: /],
   ])('because it %s is named once, by key and field, and refuses only itself', async (_, raw, reason) => {

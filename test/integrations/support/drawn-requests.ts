@@ -1,7 +1,7 @@
 /** Requests drawn at random within the ranges of AWS's documents, written here once more by hand. */
 import fc from 'fast-check';
 import type { ChatMessage } from '../../../src/calls/chat-inputs.ts';
-import type { Generation } from '../../../src/integrations/codec.ts';
+import type { Generation, TextRequest } from '../../../src/integrations/codec.ts';
 
 export type Family = 'command' | 'command-r' | 'converse';
 
@@ -34,29 +34,72 @@ const RANGES: Readonly<Record<Family, Readonly<Record<string, readonly [boolean,
   },
 };
 
-/** Any of a family's parameters, each within its range. */
+/** How many stop words at most. */
+const STOP_WORDS: Readonly<Record<Family, number>> = { command: 4, 'command-r': Infinity, converse: 2500 };
+
+const NAMES = [
+  'maxTokens',
+  'temperature',
+  'topP',
+  'topK',
+  'frequencyPenalty',
+  'presencePenalty',
+  'seed',
+  'maxResults',
+] as const;
+
+/** Any of a family's parameters, each within its range; its ends come often. */
 export function generation(family: Family): fc.Arbitrary<Generation> {
-  const numbers = Object.entries(RANGES[family]).map(([name, [whole, min, max]]) => [
-    name,
-    whole ? fc.integer({ min, max }) : fc.double({ min, max, noNaN: true, noDefaultInfinity: true }),
-  ]);
+  const numbers = Object.entries(RANGES[family]).map(([name, [whole, min, max]]) => {
+    const any = whole ? fc.integer({ min, max }) : fc.double({ min, max, noNaN: true, noDefaultInfinity: true });
+    return [name, fc.oneof({ weight: 4, arbitrary: any }, { weight: 1, arbitrary: fc.constantFrom(min, max) })];
+  });
   return fc.record(
     { ...Object.fromEntries(numbers), stopWords: fc.array(fc.string({ minLength: 1 }), { maxLength: 4 }) },
     { requiredKeys: [] },
   );
 }
 
-/** A parameter of the family's with a value outside of its range. */
-export function outOfRange(family: Family): fc.Arbitrary<readonly [string, unknown]> {
-  return fc.constantFrom(...Object.entries(RANGES[family])).chain(([name, [whole, min, max]]) => {
-    const values = [
-      fc.double({ max: min, maxExcluded: true, noNaN: true }).filter((number) => number < min),
-      fc.double({ min: max, minExcluded: true, noNaN: true }),
-      fc.constantFrom<unknown>('1', true, [1]),
-      ...(whole ? [fc.constantFrom(1.5, 0.1)] : []),
-    ];
-    return fc.oneof(...values).map((value) => [name, value] as const);
+/** Any text to complete. */
+export function textRequest(family: Family): fc.Arbitrary<TextRequest> {
+  return fc.record({ prompt: words, given: generation(family) }).map(({ prompt, given }) => ({ prompt, ...given }));
+}
+
+export interface Spoilt {
+  readonly name: keyof Generation;
+  readonly value: unknown;
+  /** Whether Bedrock itself would refuse it, under its own word. */
+  readonly bedrockRefuses: boolean;
+}
+
+/** Any parameter with a value that the family does not take: out of its range, of another kind, or of one that it does not know. */
+export function spoilt(family: Family): fc.Arbitrary<Spoilt> {
+  const spoil = (name: keyof Generation, values: fc.Arbitrary<unknown>, bedrockRefuses = true) =>
+    values.map((value): Spoilt => ({ name, value, bedrockRefuses }));
+  const outside = Object.entries(RANGES[family]).map(([name, [whole, min, max]]) => {
+    // Not -0, which is below 0 for the generator alone.
+    const below = fc.double({ max: min, maxExcluded: true, noNaN: true }).filter((number) => number < min);
+    const above = fc.double({ min: max, minExcluded: true, noNaN: true });
+    const near = fc.constantFrom(min - (whole ? 1 : 0.001), max + (whole ? 1 : 0.001)).filter(Number.isSafeInteger);
+    const others = fc.constantFrom<unknown>('1', true, [1], Number.NaN, ...(whole ? [1.5, 0.1] : []));
+    const close = whole ? near : fc.constantFrom(min - 0.001, max + 0.001);
+    return spoil(name as keyof Generation, fc.oneof(below, above, close, others));
   });
+  const unknown = NAMES.filter((name) => RANGES[family][name] === undefined).map((name) =>
+    spoil(name, fc.oneof(fc.integer(), fc.double())),
+  );
+  const most = STOP_WORDS[family];
+  const tooMany = Number.isFinite(most)
+    ? [
+        spoil(
+          'stopWords',
+          fc.integer({ min: most + 1, max: most + 9 }).map((length) => Array(length).fill('x')),
+        ),
+      ]
+    : [];
+  const empty = fc.array(fc.string({ minLength: 1 }), { maxLength: 3 }).map((stop) => [...stop, '']);
+  const noTexts = fc.constantFrom<unknown>('END', 5, [5], {});
+  return fc.oneof(...outside, ...unknown, ...tooMany, spoil('stopWords', empty, false), spoil('stopWords', noTexts));
 }
 
 const words = fc.string({ minLength: 1 }).filter((text) => text.trim() !== '');
@@ -115,6 +158,10 @@ const picture = fc
     { role: 'user', media: [`data:image/${format};base64,${Buffer.from(bytes).toString('base64')}`] },
   ]);
 
+const document = fc
+  .record({ more: fc.dictionary(fc.string(), fc.string()), snippet: words })
+  .map(({ more, snippet }) => ({ ...more, snippet }));
+
 export interface ChatInputs {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly { readonly name: string }[];
@@ -134,7 +181,7 @@ export function chatInputs(family: 'command-r' | 'converse'): fc.Arbitrary<ChatI
       question: user,
       end,
       tools: fc.uniqueArray(tool, { selector: ({ name }) => name, maxLength: 3 }),
-      documents: isCohere ? fc.array(fc.dictionary(fc.string(), fc.string()), { maxLength: 3 }) : fc.constant([]),
+      documents: isCohere ? fc.array(document, { maxLength: 3 }) : fc.constant([]),
       given: generation(family),
     })
     .map(({ start, middle, question, end: last, tools, documents, given }) => {
