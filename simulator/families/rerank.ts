@@ -1,6 +1,6 @@
 /** Rerank 3.5. Source: "Cohere Rerank 3.5" in Bedrock's inference parameters. */
 import { z } from 'zod';
-import { list, parseBody, text, whole } from '../malformed.ts';
+import { list, malformed, parseBody, text, whole } from '../malformed.ts';
 import { countTokens } from '../tokens.ts';
 import { embedText, similarity } from '../vectors.ts';
 import type { FamilyAnswer } from './family.ts';
@@ -17,6 +17,8 @@ const schema = z.strictObject({
 
 export function answerRerank(body: unknown): FamilyAnswer {
   const { query, documents, top_n = documents.length } = parseBody(schema, body);
+  // As Bedrock's operation Rerank does; whether InvokeModel does, too, is not documented.
+  if (top_n > documents.length) throw malformed(`#/top_n: ${top_n} exceeds the number of documents`);
   const asked = embedText(query, DIMENSIONS);
   const results = documents
     .map((document, index) => ({

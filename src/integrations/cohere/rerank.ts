@@ -22,9 +22,15 @@ export const rerank: Codec = {
     encode(request) {
       const { query, documents } = request;
       checkTexts(request);
+      const { top_n, ...words } = rerankWords(request);
       return {
         operation: 'InvokeModel',
-        body: { api_version: API_VERSION, query, documents, ...rerankWords(request) },
+        body: {
+          ...{ api_version: API_VERSION, query, documents, ...words },
+          // A number above that of the documents is refused: "Cannot provide numberOfResults value that exceeds the number of
+          // sources", as users report of Bedrock's own operation (langchain-aws, issue 761).
+          ...(top_n === undefined ? {} : { top_n: Math.min(Number(top_n), documents.length) }),
+        },
       };
     },
 

@@ -32,6 +32,11 @@ describe('a request to Rerank', () => {
     });
   });
 
+  it('asks for no more than there is, which Bedrock would refuse', () => {
+    expect(codec.encode({ query: 'roof', documents: ['a', 'b'], topN: 3 })).toMatchObject({ body: { top_n: 2 } });
+    expect(codec.encode({ query: 'roof', documents: ['a', 'b'], topN: 1000 })).toMatchObject({ body: { top_n: 2 } });
+  });
+
   it.each<[string, RerankRequest, string, string]>([
     ['no query', { query: '', documents: ['a'] }, 'query', 'The query is empty'],
     ['no documents', { query: 'q', documents: [] }, 'documents', 'takes 1 to 1000 documents at once, not 0.'],

@@ -29,6 +29,7 @@ describe('Rerank', () => {
       '#/documents/0: expected type: String, found: JSONObject',
     ],
     ['top_n 0', { ...INPUT, top_n: 0 }, '#/top_n: 0 is not greater or equal to 1'],
+    ['more than there are', { ...INPUT, top_n: INPUT.documents.length + 1 }, '#/top_n: '],
     ['a model', { ...INPUT, model: 'x' }, '#: extraneous key [model] is not permitted'],
   ])('refuses %s', (_, body, words) => {
     expect(() => answerRerank(body)).toThrow(`Malformed input request: ${words}`);
