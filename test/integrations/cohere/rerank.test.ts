@@ -1,22 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { answerRerank } from '../../../simulator/families/rerank.ts';
-import { ServiceError } from '../../../src/errors.ts';
 import type { RerankRequest } from '../../../src/integrations/codec.ts';
-import { rerank } from '../../../src/integrations/cohere/rerank.ts';
+import { rerankCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const codec = rerank.rerank;
-if (codec === undefined) throw new Error('it reranks');
-
-function refusal(act: () => unknown) {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-}
+const codec = rerankCodec();
 
 const many = (count: number) => Array.from({ length: count }, (_, index) => `document ${index}`);
 
@@ -49,24 +36,6 @@ describe('a request to Rerank', () => {
     expect(fault).toMatchObject({ code: 'INPUT_INVALID', field });
     expect(fault?.message).toContain(message);
   });
-
-  it('is taken by Bedrock whatever it holds, and every document has its place in the answer', () => {
-    const request = fc.record({
-      query: fc.string({ unit: 'binary', minLength: 1 }),
-      documents: fc.array(fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 30 }),
-      topN: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
-    });
-    fc.assert(
-      fc.property(request, (given) => {
-        const call = codec.encode(given);
-        if (call.operation !== 'InvokeModel') throw new Error('it is called by InvokeModel');
-        const { results } = codec.decode({ body: answerRerank(call.body).body, tokens: {} }, given.documents.length);
-        expect(results).toHaveLength(Math.min(given.topN ?? 1000, given.documents.length));
-        expect(results.map(({ score }) => score)).toEqual(results.map(({ score }) => score).sort((a, b) => b - a));
-      }),
-      { numRuns: 1_500 },
-    );
-  }, 120_000);
 });
 
 describe('an answer of Rerank', () => {
