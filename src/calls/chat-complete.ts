@@ -8,7 +8,7 @@ import { cachedWhole } from './from-cache.ts';
 import { jsonIn, parseJsonText } from './json-text.ts';
 import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
 import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
-import { readInput } from './task-inputs.ts';
+import { readInput, type TaskInput } from './task-inputs.ts';
 import { modelUnfit } from './unfit.ts';
 
 /** Of a tool's name that nobody offered: Bedrock's own are at most 64 long. */
@@ -54,7 +54,7 @@ export const chatComplete: CallKind = {
     const call = blaming({ given, prompt: instructions }, () => codec.encode(request));
     return {
       call,
-      notes: [...notes, ...notesOfUnused(), ...(instructions?.notes ?? [])],
+      notes: [...notes, ...notesOfUnused(), ...notesOfChain(given), ...(instructions?.notes ?? [])],
       ...(input.temperature === 0 ? cachedWhole(['chat', call, input.jsonOutput ?? null]) : {}),
       estimatedTokens: estimateTokens(wordsOf(request)) + (input.maxTokens ?? DEFAULT_MAX_TOKENS),
       finish(answer) {
@@ -104,6 +104,14 @@ export const chatComplete: CallKind = {
     }
   },
 };
+
+/** Other workers answer with an id that the next turn goes on from. One that refers to ours has null for it. */
+function notesOfChain(given: TaskInput): string[] {
+  if (given['previousResponseId'] !== null) return [];
+  return [
+    'previousResponseId refers to nothing: no answer has an id here, so the model knows only the messages of this task.',
+  ];
+}
 
 interface Said {
   readonly messages?: readonly ChatMessage[] | undefined;

@@ -321,4 +321,13 @@ describe('the output of a chat task', () => {
     });
     expect(used).toMatchObject([{ tokens: { prompt: 5, completion: 7 } }]);
   });
+
+  it('is noted that goes on from an answer which had no id: the model knows nothing of that', async () => {
+    const { run } = await chat();
+    expect(await run({ messages: MESSAGES, previousResponseId: null })).toMatchObject({
+      kind: 'complete',
+      notes: [expect.stringMatching(/^previousResponseId refers to nothing: .* only the messages of this task\.$/)],
+    });
+    expect(await run({ messages: MESSAGES })).toMatchObject({ notes: [] });
+  });
 });

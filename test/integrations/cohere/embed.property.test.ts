@@ -155,7 +155,11 @@ function spoilt(family: EmbedFamily): fc.Arbitrary<Spoilt> {
           'dimensions',
           'output_dimension',
           [256, 512, 1024, 1536],
-          fc.oneof(fc.integer({ min: -1, max: 2000 }), fc.constantFrom<unknown>('512', 0.5)),
+          fc.oneof(
+            fc.integer({ min: -1, max: 2000 }),
+            fc.constantFrom(0, 128, 255, 257, 384, 768, 2048),
+            fc.constantFrom<unknown>('512', 0.5),
+          ),
         ),
     content('texts', fc.constant([])),
     content('texts', among(fc.constant(''), text)),
@@ -168,7 +172,7 @@ function spoilt(family: EmbedFamily): fc.Arbitrary<Spoilt> {
     content(
       'images',
       isV3
-        ? fc.integer({ min: 2, max: 120 }).map((count) => Array(count).fill(PNG))
+        ? fc.constantFrom(2, 3, 96, 97).map((count) => Array(count).fill(PNG))
         : tooMany.map((count) => Array(count).fill(PNG)),
     ),
     content('inputs', isV3 ? fc.array(input, { minLength: 1, maxLength: 3 }) : among(wrongInput, input, 5)),
