@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Codec, Family } from './codec.ts';
 import { codecFor } from './codecs.ts';
-import { familyOf, findModel, lifeOf, lifeWarning } from './cohere/models.ts';
+import { familyOf, findModel, lifeOf, lifeWarning, profilesIn } from './cohere/models.ts';
 import type { IntegrationConfiguration } from './integration.ts';
 import { type LaneLimits, NO_LIMITS } from './lanes/lane-use.ts';
 import type { Model } from './model.ts';
@@ -58,10 +58,22 @@ function tighter(one: number | undefined, other: number | undefined): number | u
   return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
-/** Bedrock's refusal of a model it does not have, with what is known of the model's life and a living alternative. */
-export function withLife(error: unknown, { modelId }: ResolvedModel, now: Date): unknown {
-  if (!(error instanceof ServiceError) || error.code !== 'MODEL_NOT_FOUND') return error;
-  const life = lifeOf(modelId, now);
+/** Bedrock's words for a model that a region serves by inference profiles alone; it answers 400. */
+const BY_PROFILE_ALONE = /on-demand throughput/i;
+
+/**
+ * Bedrock's refusal of a model that it does not have, with what is known of the model's life and a living alternative; of one
+ * that only a profile reaches, with the profiles that do.
+ */
+export function withLife(error: unknown, { modelId, configuration }: ResolvedModel, now: Date): unknown {
+  if (!(error instanceof ServiceError)) return error;
+  if (error.code === 'REQUEST_REFUSED' && BY_PROFILE_ALONE.test(error.message)) {
+    const [first = 'that of an inference profile', ...others] = profilesIn(modelId, configuration.region);
+    const hint = `Its record's configuration.modelId must be ${[first, ...others].join(' or ')}`;
+    return new ServiceError(error.code, `${error.message}. ${hint}`, { field: 'model', cause: error.cause });
+  }
+  if (error.code !== 'MODEL_NOT_FOUND') return error;
+  const life = lifeOf(modelId, now, configuration.region);
   const warning = lifeWarning(life);
   if (life.state !== 'ended' || warning === undefined) return error;
   const id = findModel(modelId)?.id ?? modelId;

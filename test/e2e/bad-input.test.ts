@@ -20,6 +20,7 @@ beforeAll(async () => {
   await world.redis.hset(world.key('integrations'), {
     main: integration({ connectionType: 'CONDUCTOR_ROLE' }),
     off: integration({ connectionType: 'CONDUCTOR_ROLE' }, { enabled: false }),
+    west: integration({ connectionType: 'CONDUCTOR_ROLE', region: 'eu-west-2' }),
     'wrong-secret': integration({
       connectionType: 'ACCESS_KEY',
       user: INTEGRATION_CREDENTIALS.accessKeyId,
@@ -46,7 +47,16 @@ beforeAll(async () => {
     'main:bad-default': JSON.stringify({ configuration: { modelId: CHAT, defaults: { temperature: 7 } } }),
     'main:named-only': JSON.stringify({ configuration: { modelId: CHAT, rawPrompts: false } }),
   };
-  for (const provider of ['main', 'off', 'wrong-secret', 'wrong-external-id', 'no-secret', 'sealed', 'stolen']) {
+  for (const provider of [
+    'main',
+    'off',
+    'west',
+    'wrong-secret',
+    'wrong-external-id',
+    'no-secret',
+    'sealed',
+    'stolen',
+  ]) {
     models[`${provider}:${EMBED}`] = '{}';
     models[`${provider}:${CHAT}`] = '{}';
   }
@@ -57,9 +67,17 @@ beforeAll(async () => {
     secret: JSON.stringify({ template: 'Hello', integrations: [`main:${CHAT}`] }),
   });
   await world.redis.hset(world.key('applications'), 'bad', '{"workflows":["bad_*"]}');
-  const grants = ['main', 'off', 'wrong-secret', 'wrong-external-id', 'no-secret', 'sealed', 'stolen', 'nowhere'].map(
-    (name) => [`INTEGRATION_PROVIDER:${name}`, 'EXECUTE'],
-  );
+  const grants = [
+    'main',
+    'off',
+    'west',
+    'wrong-secret',
+    'wrong-external-id',
+    'no-secret',
+    'sealed',
+    'stolen',
+    'nowhere',
+  ].map((name) => [`INTEGRATION_PROVIDER:${name}`, 'EXECUTE']);
   await world.redis.hset(
     world.key('grants:USER:app:bad'),
     Object.fromEntries([...grants, ['PROMPT:summarize', 'READ'], ['PROMPT:unlinked', 'READ'], ['PROMPT:gone', 'READ']]),
@@ -175,6 +193,13 @@ describe('ends the task at once, naming the field and what is wrong with it', ()
       'MODEL_NOT_FOUND',
       'model',
       /end of its life.*2026-08-19.*alternative/s,
+    ],
+    [
+      'a model that its region has by a profile alone',
+      embed({ llmProvider: 'west' }),
+      'REQUEST_REFUSED',
+      'model',
+      /on-demand throughput.* modelId must be eu\.cohere\.embed-v4:0 or global\.cohere\.embed-v4:0$/,
     ],
     ['a wrong secret', embed({ llmProvider: 'wrong-secret' }), 'CREDENTIALS_FAILED', undefined, /wrong-secret:/],
     [

@@ -93,6 +93,19 @@ describe('the error of a model that Bedrock does not have', () => {
     expect(withLife(notFound, resolve('cohere.command-r-v1:0'), new Date('2026-08-18T23:59:59Z'))).toBe(notFound);
   });
 
+  it('names the profiles that reach it, where only those do', () => {
+    const words = 'Invocation of model ID x with on-demand throughput isn’t supported.';
+    const refused = new ServiceError('REQUEST_REFUSED', words, { cause });
+    const said = (model: string) => (withLife(refused, resolve(model), NOW) as Error).message;
+    expect(withLife(refused, resolve('cohere.embed-v4:0'), NOW)).toMatchObject({ code: 'REQUEST_REFUSED', cause });
+    expect(said('cohere.embed-v4:0')).toMatch(
+      /\. Its record's configuration\.modelId must be us\.cohere\.embed-v4:0 or global\.cohere\.embed-v4:0$/,
+    );
+    expect(said('amazon.nova-2-lite-v1:0')).toMatch(/modelId must be that of an inference profile$/);
+    const another = new ServiceError('REQUEST_REFUSED', 'too many tokens');
+    expect(withLife(another, resolve('cohere.embed-v4:0'), NOW)).toBe(another);
+  });
+
   it('is left alone where it says something else', () => {
     for (const error of [new ServiceError('THROTTLED', 'x'), new Error('x'), undefined, 'x']) {
       expect(withLife(error, resolve('cohere.command-r-v1:0'), NOW)).toBe(error);

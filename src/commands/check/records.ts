@@ -7,7 +7,7 @@ import {
   recordOfTarget,
 } from '../../catalog/references.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
-import { familyOf, lifeOf, lifeWarning } from '../../integrations/cohere/models.ts';
+import { familyOf, lifeOf, lifeWarning, regionWarning } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { sealedFaults } from '../../integrations/secrets/sealed.ts';
@@ -104,8 +104,12 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
       const message = `text tasks fail where they do not give it themselves: ${unfit.message}`;
       yield { severity: 'warning', key, field, message };
     }
-    const ending = lifeWarning(lifeOf(modelId, now));
+    const integration = snapshot.integration(parts.integration);
+    const region = integration.kind === 'found' ? integration.record.configuration.region : undefined;
+    const ending = lifeWarning(lifeOf(modelId, now, region));
     if (ending !== undefined) yield { severity: 'warning', key, field, message: ending };
+    const unreachable = region === undefined ? undefined : regionWarning(modelId, region);
+    if (unreachable !== undefined) yield { severity: 'warning', key, field, message: unreachable };
   }
 }
 

@@ -152,14 +152,15 @@ export interface Life {
 
 /**
  * A model's life at a moment, from the dates of the table: its last day is the one before its end-of-life date, in UTC. An
- * alternative that has itself ended by then is not named.
+ * alternative that has itself ended by then is not named, nor one that cannot be called from `region`, where that is given.
  */
-export function lifeOf(modelId: string, now: Date): Life {
+export function lifeOf(modelId: string, now: Date, region?: string): Life {
   const model = findModel(modelId);
   if (model === undefined) return { state: 'unknown' };
   const { endOfLife, alternative } = model;
   if (endOfLife === undefined) return { state: 'active' };
-  const livingOne = alternative === undefined || hasEnded(alternative, now) ? {} : { alternative };
+  const isOfUse = alternative !== undefined && !hasEnded(alternative, now) && isProfileOf(region, alternative);
+  const livingOne = isOfUse ? { alternative } : {};
   return hasEnded(modelId, now)
     ? { state: 'ended', endedOn: endOfLife, ...livingOne }
     : { state: 'legacy', endsOn: endOfLife, ...livingOne };
@@ -175,6 +176,41 @@ export function lifeWarning({ endsOn, endedOn, alternative }: Life): string | un
   if (endsOn === undefined && endedOn === undefined) return undefined;
   const when = endedOn === undefined ? `reaches its end of life on ${endsOn}` : `reached its end of life on ${endedOn}`;
   return `the model ${when}${alternative === undefined ? '' : `; a living alternative is ${alternative}`}`;
+}
+
+/** Regions from which a geography's profiles can be called, in AWS's commercial partition. Source: AWS, userguide/inference-profiles-support.html. */
+const PROFILE_REGIONS: readonly (readonly [prefix: string, RegExp])[] = [
+  ['us.', /^us-(?!gov)/],
+  ['eu.', /^eu-/],
+  ['global.', /^(?!us-gov-|cn-)/],
+];
+
+/** Whether an id's profile, if it has one, can be called from there. */
+function isProfileOf(region: string | undefined, modelId: string): boolean {
+  const [, regions] = PROFILE_REGIONS.find(([prefix]) => modelId.startsWith(prefix)) ?? [];
+  return region === undefined || regions === undefined || regions.test(region);
+}
+
+/** The model's profiles that can be called from a region, by the table; empty where it has none, or is not in it. */
+export function profilesIn(modelId: string, region: string): readonly string[] {
+  return (findModel(modelId)?.profiles ?? []).filter((profile) => isProfileOf(region, profile));
+}
+
+/**
+ * That an id can't be called from a region, by the table, and what can: a sentence without its end. Undefined where it can, or
+ * where the table does not know: other models than Cohere's, ARNs, models past their end.
+ */
+export function regionWarning(modelId: string, region: string): string | undefined {
+  const model = findModel(modelId);
+  if (model === undefined || model.endOfLife !== undefined || modelId.startsWith('arn:')) return undefined;
+  const profiles = profilesIn(modelId, region);
+  const profile = model.profiles.find((one) => modelId.startsWith(one));
+  const isBare = modelId.startsWith(model.id);
+  if (profile === undefined && !isBare) return undefined;
+  if (profile === undefined ? model.regions.includes(region) : profiles.includes(profile)) return undefined;
+  const others = isBare && profiles.length > 0 ? `: call it by ${profiles.join(' or ')} in modelId` : '';
+  const where = others === '' && profile === undefined ? `; it is in ${model.regions.join(', ')}` : '';
+  return `${modelId} is not on demand in ${region}, as of ${model.checkedOn}${others}${where}`;
 }
 
 /** A model's state and its date, for listings; undefined where the table does not have it. */

@@ -232,6 +232,20 @@ describe('a finding in the records is exit code 1:', () => {
       'end of life on 2026-08-19; a living alternative is global.amazon.nova-2-lite-v1:0',
     ],
     [
+      'a model that its region does not have on demand, with the profiles that reach it',
+      ({ put }) => {
+        put('integrations', 'west', {
+          type: 'aws_bedrock_cohere',
+          configuration: { connectionType: 'CONDUCTOR_ROLE', region: 'eu-west-2' },
+        });
+        return put('models', 'west:cohere.embed-v4:0', {});
+      },
+      'warning',
+      'models',
+      'west:cohere.embed-v4:0',
+      'not on demand in eu-west-2, as of 2026-11-23: call it by eu.cohere.embed-v4:0 or global.cohere.embed-v4:0',
+    ],
+    [
       'a model whose modelId is past its end',
       ({ put }) => put('models', 'p:old', { configuration: { modelId: 'cohere.command-text-v14' } }),
       'warning',

@@ -6,6 +6,8 @@ import {
   lifeInWords,
   lifeOf,
   lifeWarning,
+  profilesIn,
+  regionWarning,
 } from '../../../src/integrations/cohere/models.ts';
 
 const NOW = new Date('2026-11-23T12:00:00Z');
@@ -130,6 +132,62 @@ describe('the life of a model in words', () => {
       `the model reaches its end of life on 2026-08-19${instead}`,
     );
     expect(warning('cohere.embed-v4:0', '2026-11-23')).toBeUndefined();
+  });
+});
+
+describe('an alternative', () => {
+  it.each([
+    ['eu-west-2', true],
+    ['ap-south-1', true],
+    ['us-gov-west-1', false],
+    ['cn-north-1', false],
+  ])('is named where it can be called, from %s: %s', (region, named) => {
+    expect('alternative' in lifeOf('cohere.command-r-v1:0', NOW, region)).toBe(named);
+  });
+});
+
+describe('a model that its region does not have', () => {
+  it.each([
+    ['cohere.embed-v4:0', 'us-west-2', ['us.cohere.embed-v4:0', 'global.cohere.embed-v4:0']],
+    ['cohere.embed-v4:0', 'eu-central-1', ['eu.cohere.embed-v4:0', 'global.cohere.embed-v4:0']],
+    ['cohere.embed-v4:0', 'ap-south-1', ['global.cohere.embed-v4:0']],
+    ['cohere.embed-v4:0', 'us-gov-west-1', []],
+    ['cohere.rerank-v3-5:0', 'us-east-1', []],
+    ['amazon.nova-lite-v1:0', 'us-east-1', []],
+  ])('%s in %s is reached by %j', (id, region, profiles) => {
+    expect(profilesIn(id, region)).toEqual(profiles);
+  });
+
+  it.each([
+    [
+      'cohere.embed-v4:0',
+      'eu-west-2',
+      'cohere.embed-v4:0 is not on demand in eu-west-2, as of 2026-11-23: call it by eu.cohere.embed-v4:0 or global.cohere.embed-v4:0 in modelId',
+    ],
+    [
+      'cohere.rerank-v3-5:0',
+      'eu-west-1',
+      'cohere.rerank-v3-5:0 is not on demand in eu-west-1, as of 2026-11-23; it is in us-east-1, us-west-2, ca-central-1, eu-central-1, ap-northeast-1',
+    ],
+    ['us.cohere.embed-v4:0', 'eu-west-1', 'us.cohere.embed-v4:0 is not on demand in eu-west-1, as of 2026-11-23'],
+  ])('%s in %s is warned of', (id, region, warning) => {
+    expect(regionWarning(id, region)).toBe(warning);
+  });
+
+  it.each([
+    ['cohere.embed-v4:0', 'eu-west-1'],
+    ['eu.cohere.embed-v4:0', 'eu-west-2'],
+    ['global.cohere.embed-v4:0', 'sa-east-1'],
+    ['cohere.embed-english-v3', 'sa-east-1'],
+    ['cohere.embed-english-v3:0:512', 'sa-east-1'],
+    // The table does not know that profile.
+    ['apac.cohere.embed-v4:0', 'ap-south-1'],
+    // Past its end, which is warned of by itself.
+    ['cohere.command-r-v1:0', 'eu-west-1'],
+    ['amazon.nova-lite-v1:0', 'eu-west-1'],
+    ['arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-v4:0', 'eu-west-2'],
+  ])('%s in %s is not', (id, region) => {
+    expect(regionWarning(id, region)).toBeUndefined();
   });
 });
 
