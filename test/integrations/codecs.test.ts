@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAMILIES } from '../../src/integrations/codec.ts';
+import { FAMILIES, type FinishReason } from '../../src/integrations/codec.ts';
 import { codecFor } from '../../src/integrations/codecs.ts';
 import { finishReasonOf } from '../../src/integrations/finish-reasons.ts';
 import { defaultMaxTokens, describeRule } from '../../src/integrations/parameters.ts';
@@ -43,9 +43,55 @@ describe('a finish reason', () => {
     }
   });
 
-  it('is read in any casing', () => {
-    for (const word of ['COMPLETE', 'complete', 'Complete']) expect(finishReasonOf(word)).toBe('STOP');
-  });
+  /** Every word that AWS documents for a family, and what it is to a task. */
+  const WORDS: Readonly<Record<'command' | 'command-r' | 'converse', Readonly<Record<string, FinishReason>>>> = {
+    command: { COMPLETE: 'STOP', MAX_TOKENS: 'MAX_TOKENS', ERROR: 'ERROR', ERROR_TOXIC: 'CONTENT_FILTER' },
+    'command-r': {
+      complete: 'STOP',
+      max_tokens: 'MAX_TOKENS',
+      error: 'ERROR',
+      error_limit: 'ERROR',
+      error_toxic: 'CONTENT_FILTER',
+      user_cancel: 'ERROR',
+    },
+    converse: {
+      end_turn: 'STOP',
+      tool_use: 'TOOL_CALLS',
+      max_tokens: 'MAX_TOKENS',
+      stop_sequence: 'STOP_SEQUENCE',
+      guardrail_intervened: 'CONTENT_FILTER',
+      content_filtered: 'CONTENT_FILTER',
+      malformed_model_output: 'ERROR',
+      malformed_tool_use: 'ERROR',
+      model_context_window_exceeded: 'MAX_TOKENS',
+    },
+  };
+  const answers = {
+    command: (finish_reason: unknown) => ({ generations: [{ text: 'hi', finish_reason }] }),
+    'command-r': (finish_reason: unknown) => ({ text: 'hi', finish_reason }),
+    converse: (stopReason: unknown) => ({ output: { message: { content: [{ text: 'hi' }] } }, stopReason }),
+  };
+
+  it.each(TEXT_FAMILIES)(
+    'of %s is read in lower, upper and mixed case; one that is unknown or missing is ERROR',
+    (family) => {
+      const { text, chat } = codecFor(family);
+      const read = (word: unknown) => {
+        const answer = { body: answers[family](word), tokens: {} };
+        const reasons = [text?.decode(answer).completions[0]?.finishReason, chat?.decode(answer).finishReason];
+        return reasons.filter((reason) => reason !== undefined);
+      };
+      for (const [word, reason] of Object.entries(WORDS[family])) {
+        const cased = [
+          word.toLowerCase(),
+          word.toUpperCase(),
+          `${word.charAt(0).toUpperCase()}${word.slice(1).toLowerCase()}`,
+        ];
+        for (const one of cased) expect([one, ...new Set(read(one))]).toEqual([one, reason]);
+      }
+      for (const word of ['finished', '', null, undefined]) expect(new Set(read(word))).toEqual(new Set(['ERROR']));
+    },
+  );
 });
 
 describe('a rule in words', () => {

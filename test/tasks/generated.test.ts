@@ -8,7 +8,7 @@ import { schemaFiles } from '../../scripts/generate/schemas.ts';
 import { TASK_SCHEMAS } from '../../src/calls/task-schemas.ts';
 import { TASK_TYPES, type TaskType } from '../../src/config.ts';
 import { parseValue } from '../../src/parsing.ts';
-import { ROOT, readDocument } from '../docs/markdown.ts';
+import { blocksOf, DOCUMENTS, ROOT, readDocument } from '../docs/markdown.ts';
 import { COMMAND_R, EMBED, llmHandler, outputOf, type Sent, WORLD } from '../workers/support/llm.ts';
 
 const STALE = 'stale: run `npm run generate`';
@@ -119,6 +119,61 @@ describe('the JSON Schema of inputs', () => {
       { numRuns: 500 },
     );
     expect(taken).toBeGreaterThan(50);
+  });
+});
+
+/** What stands for an expression that is a whole input, so that a schema can look at a workflow definition; else a text does. */
+const RESOLVED: Readonly<Record<string, unknown>> = {
+  '${workflow.input.documents}': ['a', 'b'],
+  '${ask.input.tools}': [{ name: 'a' }],
+  '${ask.output.toolCalls[0]}': { taskReferenceName: 't', name: 'a', inputParameters: {} },
+};
+
+function resolved(value: unknown): unknown {
+  if (typeof value === 'string' && /^\$\{[^}]*\}$/.test(value)) return RESOLVED[value] ?? 'a';
+  if (Array.isArray(value)) return value.map(resolved);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolved(one)]));
+}
+
+interface DefinedTask {
+  readonly type: TaskType;
+  readonly inputParameters: Record<string, unknown>;
+}
+
+/** Tasks of our types anywhere in a definition, in branches, too. */
+function tasksWithin(value: unknown): DefinedTask[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const inner = Object.values(value).flatMap(tasksWithin);
+  const { type } = value as Partial<DefinedTask>;
+  return TASK_TYPES.some((one) => one === type) && 'inputParameters' in value
+    ? [value as DefinedTask, ...inner]
+    : inner;
+}
+
+describe('the JSON Schema of inputs and the workflows that readers copy', () => {
+  const files = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.json'),
+  );
+  const documented = DOCUMENTS.flatMap((document) =>
+    blocksOf(readDocument(document)).flatMap(({ language, text, line }) =>
+      language === 'json' ? [[`${document}:${line}`, JSON.parse(text) as unknown] as const] : [],
+    ),
+  );
+  const examples = files.map(
+    (file) => [`examples/${file}`, JSON.parse(readDocument(`examples/${file}`)) as unknown] as const,
+  );
+  const tasks = [...examples, ...documented].flatMap(([place, definition]) =>
+    tasksWithin(definition).map((task) => [place, task] as const),
+  );
+
+  it('has a task of every type to look at', () => {
+    expect(new Set(tasks.map(([, { type }]) => type))).toEqual(new Set(TASK_TYPES));
+  });
+
+  it.each(tasks)('takes the task of %s', (_, { type, inputParameters }) => {
+    const validate = validator(type, 'input');
+    expect(validate(resolved(inputParameters)), JSON.stringify(validate.errors)).toBe(true);
   });
 });
 
