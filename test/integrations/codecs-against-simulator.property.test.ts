@@ -5,6 +5,7 @@ import { answerCommand } from '../../simulator/families/command.ts';
 import { answerCommandR } from '../../simulator/families/command-r.ts';
 import { answerConverse } from '../../simulator/families/converse.ts';
 import { DEFAULT_ANSWERS, type FamilyAnswer } from '../../simulator/families/family.ts';
+import type { ChatMessage } from '../../src/calls/chat-inputs.ts';
 import { readConversation } from '../../src/calls/conversation.ts';
 import type {
   BedrockAnswer,
@@ -173,24 +174,46 @@ describe.each(CHATTING)('any conversation with %s', (family) => {
 
   it('that is invalid does not get through the codec', () => {
     const tool = { taskReferenceName: 'a', name: 'a', output: {} };
-    const spoiled = fc.constantFrom<(input: ChatInputs) => ChatInputs>(
-      (input) => ({ ...input, messages: [...input.messages, { role: 'user', message: ' ' }] }),
-      (input) => ({ ...input, messages: [...input.messages, { role: 'tool_call', toolCalls: [tool] }] }),
-      (input) => ({ ...input, messages: [...input.messages, { role: 'user', media: ['https://example.com/x.png'] }] }),
-      (input) => ({ ...input, messages: [{ role: 'assistant', message: 'x' }] }),
-      (input) => ({
-        ...input,
-        tools: [],
-        messages: [
-          { role: 'user', message: 'x' },
-          { role: 'tool', toolCalls: [tool] },
-        ],
-      }),
-      (input) =>
-        family === 'converse'
-          ? { ...input, documents: [{ snippet: 'x' }] }
-          : { ...input, messages: [{ role: 'user', media: ['data:image/png;base64,AAAA'] }] },
+    type Spoil = (input: ChatInputs) => ChatInputs;
+    const ends = (...more: readonly ChatMessage[]): Spoil => {
+      return (input) => ({ ...input, messages: [...input.messages, ...more] });
+    };
+    const user: ChatMessage = { role: 'user', message: 'x' };
+    const blank = fc.stringMatching(/^\s{0,4}$/);
+    const anywhere = fc.oneof(
+      blank.map((message) => ends({ role: 'user', message })),
+      blank.map((message) => ends({ role: 'assistant', message }, user)),
+      fc.constant(ends({ role: 'tool_call', toolCalls: [tool] })),
+      fc.constant(ends({ role: 'tool', message: 'x' })),
+      fc.webUrl().map((media) => ends({ role: 'user', media: [media] })),
+      fc.constant(ends({ ...user, toolCalls: [tool] })),
+      fc.constant<Spoil>((input) => ({ ...input, messages: [{ role: 'assistant', message: 'x' }] })),
+      fc.constant<Spoil>((input) => ({ ...input, messages: [{ role: 'system', message: 'x' }] })),
+      fc.constant<Spoil>((input) => ({ ...input, tools: [], messages: [user, { role: 'tool', toolCalls: [tool] }] })),
     );
+    const spoilTools =
+      (name: string): Spoil =>
+      (input) => ({ ...input, tools: [...input.tools, { name }] });
+    const own = {
+      converse: fc.oneof(
+        fc.string({ minLength: 1 }).map(
+          (snippet): Spoil =>
+            (input) => ({ ...input, documents: [{ snippet }] }),
+        ),
+        fc.stringMatching(/^[a-z]{65,80}$/).map(spoilTools),
+        fc
+          .string()
+          .filter((name) => !/^[a-zA-Z0-9_-]+$/.test(name))
+          .map(spoilTools),
+      ),
+      'command-r': fc.constantFrom<Spoil>(
+        (input) => ({ ...input, messages: [{ role: 'user', media: ['data:image/png;base64,AAAA'] }] }),
+        ends(user, { role: 'assistant', message: 'x' }),
+        (input) => ({ ...input, messages: [user, { role: 'tool', toolCalls: [tool] }, user], tools: [{ name: 'a' }] }),
+        (input) => ({ ...input, tools: [{ name: 'a', inputSchema: { properties: [] } }] }),
+      ),
+    };
+    const spoiled = fc.oneof({ weight: 3, arbitrary: anywhere }, { weight: 2, arbitrary: own[family] });
     fc.assert(
       fc.property(chatInputs(family), spoiled, (input, spoil) => {
         const { messages, tools, documents, given } = spoil(input);

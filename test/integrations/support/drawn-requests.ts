@@ -119,7 +119,8 @@ const tool = fc.record({ name: toolName, description: fc.string(), inputSchema }
 /** A task's reference name may be anything, or missing; what a tool gives, any JSON. */
 const toolCall = fc.record(
   {
-    taskReferenceName: fc.oneof(fc.string(), fc.stringMatching(/^[a-z]{1,3}$/)),
+    // As long as Conductor lets it be, which is longer than Bedrock does.
+    taskReferenceName: fc.oneof(fc.string(), fc.stringMatching(/^[a-z]{1,3}$/), fc.stringMatching(/^[a-z]{60,80}$/)),
     name: toolName,
     inputParameters: fc.dictionary(fc.string(), fc.jsonValue()),
     output: fc.jsonValue(),
@@ -164,7 +165,7 @@ const document = fc
 
 export interface ChatInputs {
   readonly messages: readonly ChatMessage[];
-  readonly tools: readonly { readonly name: string }[];
+  readonly tools: readonly { readonly name: string; readonly inputSchema?: Readonly<Record<string, unknown>> }[];
   readonly documents: readonly Readonly<Record<string, string>>[];
   readonly given: Generation;
 }
