@@ -199,7 +199,7 @@ describe('ends the task at once, naming the field and what is wrong with it', ()
       embed({ llmProvider: 'west' }),
       'REQUEST_REFUSED',
       'model',
-      /on-demand throughput.* modelId must be eu\.cohere\.embed-v4:0 or global\.cohere\.embed-v4:0$/,
+      /on-demand throughput.*configuration\.modelId must be eu\.cohere\.embed-v4:0 or global\.cohere\.embed-v4:0$/,
     ],
     ['a wrong secret', embed({ llmProvider: 'wrong-secret' }), 'CREDENTIALS_FAILED', undefined, /wrong-secret:/],
     [

@@ -207,7 +207,7 @@ describe.each(CHATTING)('any conversation with %s', (family) => {
           .map(spoilTools),
       ),
       'command-r': fc.constantFrom<Spoil>(
-        (input) => ({ ...input, messages: [{ role: 'user', media: ['data:image/png;base64,AAAA'] }] }),
+        (input) => ({ ...input, messages: [{ ...user, media: ['data:image/png;base64,AAAA'] }] }),
         ends(user, { role: 'assistant', message: 'x' }),
         (input) => ({ ...input, messages: [user, { role: 'tool', toolCalls: [tool] }, user], tools: [{ name: 'a' }] }),
         (input) => ({ ...input, tools: [{ name: 'a', inputSchema: { properties: [] } }] }),

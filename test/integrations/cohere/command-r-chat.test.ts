@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { ChatRequest, ChatTurn } from '../../../src/integrations/codec.ts';
-import { codecFor } from '../../../src/integrations/codecs.ts';
+import { chatCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const codec = codecFor('command-r').chat;
-if (codec === undefined) throw new Error('Command R chats');
+const codec = chatCodec('command-r');
 
 const user = (text: string, field = 'messages.0'): ChatTurn => ({ role: 'user', field, text, images: [] });
 const assistant = (text: string, field = 'messages.1'): ChatTurn => ({ role: 'assistant', field, text });
@@ -42,15 +41,6 @@ const request = (parts: Partial<ChatRequest>): ChatRequest => ({
 const bodyOf = (parts: Partial<ChatRequest>) => {
   const call = codec.encode(request(parts));
   return call.operation === 'InvokeModel' ? call.body : undefined;
-};
-const refusal = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
 };
 
 describe('a conversation with Command R', () => {

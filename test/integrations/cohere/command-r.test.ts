@@ -1,25 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { TextRequest } from '../../../src/integrations/codec.ts';
-import { codecFor } from '../../../src/integrations/codecs.ts';
+import { bodyOf, textCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const codec = codecFor('command-r').text;
-if (codec === undefined) throw new Error('Command R completes texts');
-
+const codec = textCodec('command-r');
 const encode = (parameters: Omit<TextRequest, 'prompt'> = {}) => codec.encode({ prompt: 'Say hi', ...parameters });
-const bodyOf = (parameters: Omit<TextRequest, 'prompt'>) => {
-  const call = encode(parameters);
-  return call.operation === 'InvokeModel' ? call.body : undefined;
-};
-const refusal = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-};
+const bodyFor = (parameters: Omit<TextRequest, 'prompt'>) => bodyOf(encode(parameters));
 
 describe('a request to Command R', () => {
   it('has the message and 1024 tokens, and no `stream` key', () => {
@@ -63,8 +49,8 @@ describe('a request to Command R', () => {
     ['presencePenalty', 'presence_penalty', 0, 1, 'a number from 0 to 1'],
     ['maxTokens', 'max_tokens', 1, 4000, 'a whole number from 1 to 4000'],
   ])('takes %s as `%s` from %d to %d, edges included, and refuses what is outside', (field, word, low, high, range) => {
-    expect(bodyOf({ [field]: low })?.[word]).toBe(low);
-    expect(bodyOf({ [field]: high })?.[word]).toBe(high);
+    expect(bodyFor({ [field]: low })[word]).toBe(low);
+    expect(bodyFor({ [field]: high })[word]).toBe(high);
     const step = range.includes('whole') ? 1 : 0.001;
     for (const value of [low - step, high + step, Number.NaN]) {
       expect(refusal(() => encode({ [field]: value }))).toEqual({
@@ -76,8 +62,8 @@ describe('a request to Command R', () => {
   });
 
   it('takes any whole seed from 0, and no other', () => {
-    expect(bodyOf({ seed: 0 })?.seed).toBe(0);
-    expect(bodyOf({ seed: Number.MAX_SAFE_INTEGER })?.seed).toBe(Number.MAX_SAFE_INTEGER);
+    expect(bodyFor({ seed: 0 }).seed).toBe(0);
+    expect(bodyFor({ seed: Number.MAX_SAFE_INTEGER }).seed).toBe(Number.MAX_SAFE_INTEGER);
     for (const seed of [-1, 0.5, Number.MAX_SAFE_INTEGER + 1, Number.NaN]) {
       expect(refusal(() => encode({ seed }))).toMatchObject({ code: 'INPUT_INVALID', field: 'seed' });
     }
@@ -85,7 +71,7 @@ describe('a request to Command R', () => {
 
   it('takes any number of stop words, none empty', () => {
     const stopWords = ['a', 'b', 'c', 'd', 'e', 'f'];
-    expect(bodyOf({ stopWords })?.stop_sequences).toEqual(stopWords);
+    expect(bodyFor({ stopWords }).stop_sequences).toEqual(stopWords);
     expect(refusal(() => encode({ stopWords: ['a', ''] }))).toMatchObject({ field: 'stopWords' });
   });
 

@@ -1,25 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { TextRequest } from '../../../src/integrations/codec.ts';
-import { codecFor } from '../../../src/integrations/codecs.ts';
+import { bodyOf, textCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const codec = codecFor('command').text;
-if (codec === undefined) throw new Error('Command completes texts');
-
+const codec = textCodec('command');
 const encode = (parameters: Omit<TextRequest, 'prompt'> = {}) => codec.encode({ prompt: 'Say hi', ...parameters });
-const bodyOf = (parameters: Omit<TextRequest, 'prompt'>) => {
-  const call = encode(parameters);
-  return call.operation === 'InvokeModel' ? call.body : undefined;
-};
-const refusal = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-};
+const bodyFor = (parameters: Omit<TextRequest, 'prompt'>) => bodyOf(encode(parameters));
 
 describe('a request to Command', () => {
   it('has the prompt and 1024 tokens where nothing else is asked for', () => {
@@ -45,7 +31,7 @@ describe('a request to Command', () => {
 
   it('leaves out an input that is null and an empty list of stop words', () => {
     const unset = { temperature: null, stopWords: [] } as unknown as TextRequest;
-    expect(bodyOf(unset)).toEqual({ prompt: 'Say hi', max_tokens: 1024 });
+    expect(bodyFor(unset)).toEqual({ prompt: 'Say hi', max_tokens: 1024 });
   });
 
   it.each([
@@ -67,8 +53,8 @@ describe('a request to Command', () => {
     ['maxTokens', 'max_tokens', 1, 4096, 'a whole number from 1 to 4096'],
     ['maxResults', 'num_generations', 1, 5, 'a whole number from 1 to 5'],
   ])('takes %s as `%s` from %d to %d, edges included, and refuses what is outside', (field, word, low, high, range) => {
-    expect(bodyOf({ [field]: low })?.[word]).toBe(low);
-    expect(bodyOf({ [field]: high })?.[word]).toBe(high);
+    expect(bodyFor({ [field]: low })[word]).toBe(low);
+    expect(bodyFor({ [field]: high })[word]).toBe(high);
     const step = range.includes('whole') ? 1 : 0.001;
     for (const value of [low - step, high + step, Number.NaN, Number.POSITIVE_INFINITY, '1']) {
       expect(refusal(() => encode({ [field]: value }))).toEqual({
@@ -85,7 +71,7 @@ describe('a request to Command', () => {
   });
 
   it('takes four stop words, none empty', () => {
-    expect(bodyOf({ stopWords: ['a', 'b', 'c', 'd'] })?.stop_sequences).toEqual(['a', 'b', 'c', 'd']);
+    expect(bodyFor({ stopWords: ['a', 'b', 'c', 'd'] }).stop_sequences).toEqual(['a', 'b', 'c', 'd']);
     expect(refusal(() => encode({ stopWords: ['a', 'b', 'c', 'd', 'e'] }))).toEqual({
       code: 'INPUT_INVALID',
       field: 'stopWords',

@@ -1,26 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { EmbeddingsRequest, Truncation } from '../../../src/integrations/codec.ts';
 import { MAXIMUM_IMAGE_BYTES } from '../../../src/integrations/cohere/data-uri.ts';
-import { embedV3 } from '../../../src/integrations/cohere/embed-v3.ts';
-import { embedV4 } from '../../../src/integrations/cohere/embed-v4.ts';
+import { embeddingsCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const v3 = embedV3.embeddings;
-const v4 = embedV4.embeddings;
-if (v3 === undefined || v4 === undefined) throw new Error('both make embeddings');
+const v3 = embeddingsCodec('embed-v3');
+const v4 = embeddingsCodec('embed-v4');
 
 const PNG = 'data:image/png;base64,iVBORw0KGgo=';
 const GIF = 'data:image/gif;base64,R0lGODlh';
-
-function refusal(act: () => unknown) {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-}
 
 describe('a text of more than 2048 characters at Embed v3', () => {
   const sent = (text: string, truncate: Truncation) => {

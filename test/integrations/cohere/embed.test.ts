@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { EmbeddingsRequest } from '../../../src/integrations/codec.ts';
-import { embedV3 } from '../../../src/integrations/cohere/embed-v3.ts';
-import { embedV4 } from '../../../src/integrations/cohere/embed-v4.ts';
+import { embeddingsCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const v3 = embedV3.embeddings;
-const v4 = embedV4.embeddings;
-if (v3 === undefined || v4 === undefined) throw new Error('both make embeddings');
-
-const refusal = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-};
+const v3 = embeddingsCodec('embed-v3');
+const v4 = embeddingsCodec('embed-v4');
 
 describe('a request to Embed v3', () => {
   it('says what the vectors are for, that floats are wanted and that nothing may be cut', () => {

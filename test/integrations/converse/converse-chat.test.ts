@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { ChatRequest, ChatTurn, ToolCall } from '../../../src/integrations/codec.ts';
-import { codecFor } from '../../../src/integrations/codecs.ts';
+import { chatCodec, fieldsOf } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const codec = codecFor('converse').chat;
-if (codec === undefined) throw new Error('Converse chats');
+const codec = chatCodec('converse');
 
 const user = (text: string, field = 'messages.0'): ChatTurn => ({ role: 'user', field, text, images: [] });
 const assistant = (text: string): ChatTurn => ({ role: 'assistant', field: 'messages.1', text });
@@ -23,20 +22,7 @@ const request = (parts: Partial<ChatRequest>): ChatRequest => ({
   documents: [],
   ...parts,
 });
-const inputOf = (parts: Partial<ChatRequest>) => {
-  const encoded = codec.encode(request(parts));
-  if (encoded.operation !== 'Converse') throw new Error('another operation');
-  return encoded.input;
-};
-const refusal = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-};
+const inputOf = (parts: Partial<ChatRequest>) => fieldsOf(codec.encode(request(parts)));
 
 describe('a conversation through Converse', () => {
   it('is the message alone where there is nothing else, with 1024 tokens', () => {

@@ -1,25 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../../../src/errors.ts';
 import type { TextRequest } from '../../../src/integrations/codec.ts';
-import { codecFor } from '../../../src/integrations/codecs.ts';
+import { fieldsOf, textCodec } from '../support/codecs.ts';
+import { refusal } from '../support/refusal.ts';
 
-const codec = codecFor('converse').text;
-if (codec === undefined) throw new Error('Converse completes texts');
-
+const codec = textCodec('converse');
 const encode = (parameters: Omit<TextRequest, 'prompt'> = {}) => codec.encode({ prompt: 'Say hi', ...parameters });
-const configOf = (parameters: Omit<TextRequest, 'prompt'>): Record<string, unknown> | undefined => {
-  const call = encode(parameters);
-  return call.operation === 'Converse' ? { ...call.input.inferenceConfig } : undefined;
-};
-const refusal = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ServiceError) return { code: error.code, field: error.field, message: error.message };
-    throw error;
-  }
-  return undefined;
-};
+const configOf = (parameters: Omit<TextRequest, 'prompt'>): Record<string, unknown> => ({
+  ...fieldsOf(encode(parameters)).inferenceConfig,
+});
 
 describe('a request to Converse', () => {
   it('is one message of the user, and always says how many tokens', () => {
@@ -52,8 +40,8 @@ describe('a request to Converse', () => {
   });
 
   it.each(['temperature', 'topP'])('takes %s from 0 to 1, edges included', (field) => {
-    expect(configOf({ [field]: 0 })?.[field]).toBe(0);
-    expect(configOf({ [field]: 1 })?.[field]).toBe(1);
+    expect(configOf({ [field]: 0 })[field]).toBe(0);
+    expect(configOf({ [field]: 1 })[field]).toBe(1);
     for (const value of [-0.001, 1.001, Number.NaN]) {
       expect(refusal(() => encode({ [field]: value }))).toEqual({
         code: 'INPUT_INVALID',
@@ -76,7 +64,7 @@ describe('a request to Converse', () => {
 
   it('takes 2500 stop words, none empty', () => {
     const stopWords = Array.from({ length: 2500 }, (_, index) => `stop ${index}`);
-    expect(configOf({ stopWords })?.stopSequences).toEqual(stopWords);
+    expect(configOf({ stopWords }).stopSequences).toEqual(stopWords);
     expect(refusal(() => encode({ stopWords: [...stopWords, 'one more'] }))).toMatchObject({ field: 'stopWords' });
     expect(refusal(() => encode({ stopWords: [''] }))).toMatchObject({ field: 'stopWords' });
   });
