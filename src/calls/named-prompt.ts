@@ -34,7 +34,7 @@ export interface PromptText {
 
 /**
  * A named prompt: decided, associated with `model` (`provider:model`), rendered. Throws PERMISSION_DENIED, PROMPT_UNKNOWN,
- * PROMPT_NOT_ASSOCIATED, RECORD_INVALID or PROMPT_VARIABLES_MISSING; there is no way from any of them to literal text.
+ * PROMPT_NOT_ASSOCIATED, RECORD_INVALID, PROMPT_VARIABLES_MISSING, or INPUT_INVALID for a blank one; there is no way from any of them to literal text.
  */
 export function renderNamedPrompt(
   { name, field, version, variables }: NamedPrompt,
@@ -69,6 +69,13 @@ export function renderNamedPrompt(
     variables ?? {},
     `the prompt "${name}" (version ${asked.number})`,
   );
+  if (text.trim() === '') {
+    throw new ServiceError(
+      'INPUT_INVALID',
+      `Input ${field}: the prompt "${name}" comes to a blank text; look at its template and at promptVariables`,
+      { field },
+    );
+  }
   const record = `the prompt "${name}"`;
   return { text, notes, isNamed: true, defaults: asked.defaults.map((each) => ({ ...each, record })) };
 }

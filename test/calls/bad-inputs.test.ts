@@ -102,6 +102,27 @@ describe('a text task', () => {
   });
 });
 
+describe('a named prompt that comes to a blank text', () => {
+  const told = (field: string) => ({
+    code: 'INPUT_INVALID',
+    field,
+    message: `Input ${field}: the prompt "summarize" comes to a blank text; look at its template and at promptVariables`,
+  });
+  const blank = {
+    ...world,
+    prompts: { summarize: { template: ' ${text} ', integrations: [`prod:${COMMAND_R}`] } },
+  };
+
+  it('is refused as such, in text and in chat', async () => {
+    const given = { promptVariables: { text: '\n' } };
+    const text = await llmHandler('text', { world: blank });
+    expect(errorOf(await text.run({ promptName: 'summarize', ...given }))).toMatchObject(told('promptName'));
+    const chat = await llmHandler('chat', { world: blank });
+    const said = errorOf(await chat.run({ instructions: 'summarize', userInput: 'Hi', ...given }));
+    expect(said).toMatchObject(told('instructions'));
+  });
+});
+
 describe('an embeddings task', () => {
   it.each<Bad>([
     [{ text: ['a'] }, 'text', 'Input: text: must be a string; a list of them goes in texts'],
