@@ -12,7 +12,8 @@ export function typeOf(input: TaskInput): TaskType {
   if (has('prompt', 'promptName')) return 'LLM_TEXT_COMPLETE';
   throw new ServiceError(
     'USAGE',
-    'run: say what to send: --text to embed, --prompt or --prompt-name to complete, or --task-type',
+    'run: say what to send: --text to embed, --prompt or --prompt-name to complete, or --input with the inputs of a task; ' +
+      '--task-type says of which type, where they do not',
   );
 }
 

@@ -67,6 +67,7 @@ export async function runModel(question: RunQuestion, surroundings: RunSurroundi
     return 0;
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
+    for (const note of error.notes) terminal.warn(note);
     throw new ServiceError(error.code, `${error.message} (${error.code})`, { field: error.field, cause: error });
   }
 }

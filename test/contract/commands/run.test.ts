@@ -71,6 +71,22 @@ describe('run', () => {
     expect(resultOf<{ result: number[] }>(json).result).toHaveLength(1536);
   });
 
+  it('says what the log of a task would say: slips of the hand, and an answer that is no JSON', async () => {
+    const given = (args: readonly string[], input: object) =>
+      runWithInput(['run', ...args, '--input', '-'], { ...here.env, ...around() }, JSON.stringify(input));
+    const slip = { text: 'The roof leaked', dimension: 256 };
+    const { code, stdout, stderr } = await given(['bedrock:cohere.embed-v4:0'], slip);
+    expect([code, stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^1536 numbers/)]);
+    expect(stderr).toContain('The input "dimension" is not known and was not used. Did you mean "dimensions"?');
+    const prose = { prompt: 'Say something', jsonOutput: true };
+    const failed = await given(['bedrock:plain'], prose);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain('OUTPUT_NOT_JSON');
+    expect(failed.stderr).toContain('bedrock:plain answered: Simulated answer to: "Say something"');
+    const missing = await given(['bedrock:plain', '--task-type', 'LLM_TEXT_COMPLETE'], { promt: 'x' });
+    expect(missing.stderr).toContain('The input "promt" is not known and was not used. Did you mean "prompt"?');
+  }, 60_000);
+
   it('completes a prompt, literal as long as no variable is given', async () => {
     const { code, stdout } = await run('bedrock:plain', '--prompt', 'Say ${word}');
     expect(code).toBe(0);
