@@ -4,6 +4,7 @@ import { EMBEDDING_TYPES, INPUT_TYPES, TRUNCATIONS } from '../integrations/codec
 import { integrationName, modelName } from '../integrations/names.ts';
 import { describeFaults, didYouMean, type Fault, parseValue } from '../parsing.ts';
 import type { GENERATION_INPUTS } from '../record-fields.ts';
+import { visible } from '../visible.ts';
 
 /** Conductor hands over null for a reference that resolved to nothing: the same as an absent input. */
 export type TaskInput = Readonly<Record<string, unknown>>;
@@ -246,6 +247,17 @@ export function withoutNulls(input: TaskInput): TaskInput {
   return given;
 }
 
+/** A list of a thousand numbers where texts belong has a thousand faults. */
+const FAULTS_SHOWN = 5;
+/** A key may be as long as Conductor lets an input be. */
+const FAULT_CHARACTERS = 300;
+
 function invalidInput(faults: readonly Fault[]): ServiceError {
-  return new ServiceError('INPUT_INVALID', `Input: ${describeFaults(faults)}`, { field: faults[0]?.field });
+  const shown = faults
+    .slice(0, FAULTS_SHOWN)
+    .map((fault) => visible(describeFaults([fault]).slice(0, FAULT_CHARACTERS)));
+  const more = faults.length - shown.length;
+  return new ServiceError('INPUT_INVALID', `Input: ${shown.join('; ')}${more === 0 ? '' : `; and ${more} more`}`, {
+    field: faults[0]?.field.slice(0, FAULT_CHARACTERS),
+  });
 }

@@ -174,6 +174,21 @@ describe('an embeddings task', () => {
   });
 });
 
+describe('many faults', () => {
+  it('are told by the first five, and how many more there are', async () => {
+    const { message, field } = await failure('embeddings', { model: EMBED, texts: Array(10_000).fill(7) });
+    expect(message).toMatch(/^Input: texts\.0: must be a string, not a number; .*texts\.4: [^;]*; and 9995 more$/);
+    expect(field).toBe('texts.0');
+  });
+
+  it('and long keys are cut, and break no line', async () => {
+    const key = `a\nb${'x'.repeat(100_000)}`;
+    const { message, field } = await failure('chat', { model: NOVA, messages: [{ ...HI[0], [key]: 1 }] });
+    expect(message).toMatch(/^Input: messages\.0\.a\\x0abx+$/);
+    expect([message.length < 400, (field ?? '').length <= 300]).toEqual([true, true]);
+  });
+});
+
 describe('a chat task', () => {
   it.each<Bad>([
     [{ messages: 'Hi' }, 'messages', 'Input: messages: must be an array; a single text of the user goes in userInput'],
