@@ -5,7 +5,7 @@ import { lastDays, startOfDay, USAGE_KEPT_DAYS } from '../../telemetry/usage-day
 import type { ModelDay } from '../../telemetry/usage-reader.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import type { Caller } from '../access/caller.ts';
-import { modelAsked } from '../access/targets.ts';
+import { integrationAsked, modelAsked } from '../access/targets.ts';
 import { answers } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
 import { demandRecord } from '../records.ts';
@@ -41,11 +41,23 @@ const total = ({ promptTokens, completionTokens }: ModelDay): number => promptTo
 
 /** What models used, as workers counted it: Orkes' token history and metrics. Shows the models that the caller may READ. */
 export function tokenUsageRoutes({ catalog, usage }: AdminParts): FastifyPluginAsyncZod {
-  async function shown(caller: Caller, name: string, days: number): Promise<ModelDay[]> {
-    const all = await usage.ofIntegration(name, lastDays(days)).catch((cause: unknown) => {
+  /** `model`: that one alone. What a caller may not READ is not asked for. */
+  async function shown(caller: Caller, name: string, days: number, model?: string): Promise<ModelDay[]> {
+    const may = (one: string) => caller.may('READ', modelAsked(name, one));
+    const asked = model === undefined ? readable(caller, name, may) : [model].filter(may);
+    return usage.ofIntegration(name, lastDays(days), asked).catch((cause: unknown) => {
       throw new ServiceError('UNREACHABLE', 'Redis does not answer', { cause });
     });
-    return all.filter(({ model }) => caller.may('READ', modelAsked(name, model)));
+  }
+
+  /** Whoever may READ an integration sees models that are gone, too; whoever holds single ones, those that are there. */
+  function readable(caller: Caller, name: string, may: (model: string) => boolean): readonly string[] | 'every' {
+    if (caller.may('READ', integrationAsked(name))) return 'every';
+    const beginning = `${name}:`;
+    return [...catalog.current().names('models')]
+      .filter((qualified) => qualified.startsWith(beginning))
+      .map((qualified) => qualified.slice(beginning.length))
+      .filter(may);
   }
 
   return async (app) => {
@@ -61,17 +73,16 @@ export function tokenUsageRoutes({ catalog, usage }: AdminParts): FastifyPluginA
       async handler(request) {
         const { name } = request.params;
         const { model = '*', lookUpWindow = DEFAULT_DAYS } = request.query;
-        const used = await shown(callerOfRequest(request), name, lookUpWindow);
-        return used
-          .filter((one) => model === '*' || one.model === model)
-          .map((one) => ({
-            integrationName: name,
-            api: one.model,
-            periodStart: startOfDay(one.day),
-            promptTokens: one.promptTokens,
-            completionTokens: one.completionTokens,
-            totalTokens: total(one),
-          }));
+        const one = model === '*' ? undefined : model;
+        const used = await shown(callerOfRequest(request), name, lookUpWindow, one);
+        return used.map((day) => ({
+          integrationName: name,
+          api: day.model,
+          periodStart: startOfDay(day.day),
+          promptTokens: day.promptTokens,
+          completionTokens: day.completionTokens,
+          totalTokens: total(day),
+        }));
       },
     });
 
@@ -110,8 +121,8 @@ export function tokenUsageRoutes({ catalog, usage }: AdminParts): FastifyPluginA
       async handler(request) {
         const { name, model } = request.params;
         demandRecord(catalog.current(), 'models', `${name}:${model}`);
-        const used = await shown(callerOfRequest(request), name, DEFAULT_DAYS);
-        return used.filter((one) => one.model === model).reduce((sum, one) => sum + total(one), 0);
+        const used = await shown(callerOfRequest(request), name, DEFAULT_DAYS, model);
+        return used.reduce((sum, one) => sum + total(one), 0);
       },
     });
   };

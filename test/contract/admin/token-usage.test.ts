@@ -117,6 +117,63 @@ describe('who may READ', () => {
   });
 });
 
+describe('what Redis is asked for', () => {
+  /** The fields of usage that are asked for meanwhile; `*` for a whole day. */
+  async function asked(run: () => Promise<unknown>): Promise<string[]> {
+    const monitor = await redis.duplicate().monitor();
+    const fields: string[] = [];
+    const fence = `${server.prefix}fence`;
+    const heard = new Promise<void>((resolve) => {
+      monitor.on('monitor', (_time: string, [command = '', key = '', ...args]: string[]) => {
+        if (key === fence) resolve();
+        if (!key.startsWith(`${server.prefix}run:usage:`)) return;
+        fields.push(...(/^(hgetall|hscan)$/i.test(command) ? ['*'] : args));
+      });
+    });
+    try {
+      await run();
+      await redis.echo(fence);
+      await heard;
+    } finally {
+      monitor.disconnect();
+    }
+    return fields;
+  }
+  const models = (fields: readonly string[]) => [
+    ...new Set(fields.map((field) => (field === '*' ? '*' : (JSON.parse(field) as string[])[1]))),
+  ];
+
+  it('is nothing for whoever may READ nothing', async () => {
+    const all = await asked(async () => {
+      expect(await stranger.get(`${history}?lookUpWindow=400`)).toMatchObject({ status: 200, body: [] });
+      expect(await stranger.get(`${history}?model=hidden`)).toMatchObject({ status: 200, body: [] });
+      expect(await reader.get(`${history}?model=hidden`)).toMatchObject({ status: 200, body: [] });
+      await stranger.get('/api/integrations/provider/prod/metrics');
+    });
+    expect(all).toEqual([]);
+  });
+
+  it('is the models that a caller may READ', async () => {
+    expect(models(await asked(() => reader.get(`${history}?lookUpWindow=400`)))).toEqual([MODEL]);
+    expect(models(await asked(() => server.admin.get(history)))).toEqual(['*']);
+  });
+
+  it('is the one that is named', async () => {
+    const named = `${history}?model=${encodeURIComponent(MODEL)}`;
+    expect(models(await asked(() => server.admin.get(named)))).toEqual([MODEL]);
+    expect(models(await asked(() => server.admin.get(metrics)))).toEqual([MODEL]);
+  });
+
+  it('is all that was used for whoever may READ the integration: what is gone was used, too', async () => {
+    const field = JSON.stringify(['prod', 'gone', 'promptTokens']);
+    const key = keyNames(server.prefix).usage.totals(new Date().toISOString().slice(0, 10));
+    await redis.hset(key, field, 3);
+    const { body } = await server.admin.get(`${history}?lookUpWindow=1`);
+    expect(body.map(({ api }: { readonly api: string }) => api)).toEqual([MODEL, 'gone', 'hidden']);
+    await redis.hdel(key, field);
+  });
+});
+
 it('the description says what is text and what is a number', async () => {
   const { body } = await server.client().get('/openapi.json');
   const answer = (path: string, method: string) => body.paths[path][method].responses['200'].content;

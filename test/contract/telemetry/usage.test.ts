@@ -46,7 +46,7 @@ const use = (more: Partial<Use> = {}): Use => ({
   spent: { accounts: ['MODEL:prod:cohere.embed-v4:0', 'USER:app:claims'], tokens: 12 },
   ...more,
 });
-const read = (...days: string[]) => createUsageReader({ redis: other, keys }).ofIntegration('prod', days);
+const read = (...days: string[]) => createUsageReader({ redis: other, keys }).ofIntegration('prod', days, 'every');
 const counts = (calls: number, promptTokens: number, completionTokens: number, cacheHits = 0) => ({
   ...{ calls, promptTokens, completionTokens, cacheHits },
 });
