@@ -14,6 +14,7 @@ import { modelRoutes } from './models.ts';
 import { promptTestRoutes } from './prompt-test.ts';
 import { promptRoutes } from './prompts.ts';
 import { roleRoutes } from './roles.ts';
+import { subjectUsageRoutes } from './subject-usage.ts';
 import { tagRoutes } from './tags.ts';
 import { tokenUsageRoutes } from './token-usage.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -30,6 +31,7 @@ const RESOURCES = [
   tagRoutes,
   tokenLimitRoutes,
   tokenUsageRoutes,
+  subjectUsageRoutes,
   limitRoutes,
   authorizationRoutes,
   groupRoutes,

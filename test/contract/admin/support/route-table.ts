@@ -270,4 +270,5 @@ export const TABLE: readonly Row[] = [
   row('DELETE /api/roles/{name}', role, ADMIN),
 
   row('GET /api/audit', at('/api/audit'), ADMIN),
+  row('GET /api/usage/subjects', at('/api/usage/subjects'), ADMIN),
 ];
