@@ -6,6 +6,12 @@ import type { AdminParts } from '../parts.ts';
 import { routeOf } from './author.ts';
 import { tokenIn } from './authorize.ts';
 
+/**
+ * What stands for the route where a token proves nobody: whoever sends one chooses the route, and each would be a kind of its
+ * own, enough of them to leave no room for the denials of others.
+ */
+const ANY_ROUTE = 'the admin API';
+
 type Parts = Pick<AdminParts, 'denials' | 'catalog'>;
 
 /**
@@ -19,7 +25,7 @@ export function recordRefusal({ denials, catalog }: Parts, request: FastifyReque
   denials.record({
     subject,
     source: API,
-    target: routeOf(request),
+    target: error.code === 'TOKEN_INVALID' ? ANY_ROUTE : routeOf(request),
     missing: missingOf(catalog, request, error),
     mode: 'enforce',
     workflowId: '',

@@ -294,11 +294,15 @@ describe('denials of the API', () => {
     expect(JSON.stringify(records)).not.toContain('SEKRET');
   });
 
-  it('of a forged token are there, of none at all or of one that has expired not', async () => {
-    const target = '&name=GET%20/api/roles/{name}';
+  it('of forged tokens are one kind, whatever they ask for; of none at all or of one that has expired there are none', async () => {
+    const target = '&name=the%20admin%20API';
     await server.client().get('/api/roles/none');
-    await server.client('forged').get('/api/roles/none');
+    const forged = server.client('forged');
+    for (const path of ['roles/none', 'groups', 'users/x', 'audit'])
+      expect(await forged.get(`/api/${path}`)).toMatchObject({ status: 401 });
     await expect.poll(async () => (await denials(target)).length).toBe(1);
     expect((await denials(target))[0]).toMatchObject({ subject: '', missing: expect.stringContaining('not valid') });
+    const nobody = (await denials()).filter(({ subject: who, target: of }) => who === '' && of !== 'POST /api/token');
+    expect(nobody.map(({ target: of }) => of)).toEqual(['the admin API']);
   });
 });
