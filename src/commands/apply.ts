@@ -11,7 +11,7 @@ import { type ShownPlan, shownPlan } from '../manifests/shown-plan.ts';
 import { apiTarget } from './apply/api-target.ts';
 import type { ApplyTarget } from './apply/apply-target.ts';
 import { readManifestFiles, refuseFaults } from './apply/manifest-files.ts';
-import { sayKept, sayPlan } from './apply/say-plan.ts';
+import { sayPlan, sayRemarks } from './apply/say-plan.ts';
 import { plural, type Terminal } from './terminal.ts';
 import { type Installation, type Variables, withRedis } from './with-redis.ts';
 
@@ -45,7 +45,7 @@ export async function applyFiles(
   if (wanted.kinds.size === 0 && faults.length === 0) terminal.warn('no manifest names any record');
   if (server !== undefined) {
     const api = apiTarget({ server, keyId, variables, wanted, prune, dryRun: question.dryRun, terminal });
-    refuseFaults(faults, terminal);
+    if (faults.length > 0) refuseFaults([...faults, ...(await faultsThere(api, wanted))], terminal);
     return await runApply(question, api);
   }
   if (faults.length > 0) refuseFaults([...faults, ...(await danglingIn(wanted, variables))], terminal);
@@ -67,7 +67,7 @@ export async function runApply(question: ApplyQuestion, target: ApplyTarget): Pr
   refuseFaults(faults, terminal);
   const { changes } = plan;
   if (changes.length === 0) {
-    sayKept(plan, terminal);
+    sayRemarks(plan, terminal);
     terminal.say(`Nothing to change: ${target.name} holds what the manifests say.`);
   } else if (written) terminal.say(`\n${plural(changes.length, 'change')} written.`);
   else terminal.say(dryRun ? '\nNothing was written (--dry-run).' : '\nNothing was written.');
@@ -97,12 +97,28 @@ function redisTarget({ redis, names, config }: Installation, wanted: Wanted, pru
   };
 }
 
-/** None where Redis does not answer: the other faults are said all the same. */
-async function danglingIn(wanted: Wanted, variables: Variables): Promise<readonly ManifestFault[]> {
+function danglingIn(wanted: Wanted, variables: Variables): Promise<readonly ManifestFault[]> {
+  return orNone(
+    withRedis(variables, async ({ redis, names }) => danglingReferences(await loadSnapshot(redis, names), wanted, [])),
+  );
+}
+
+/** What the server finds in what could be read: it is not told of a record with a fault, and must not blame those that name it. */
+async function faultsThere(
+  api: ApplyTarget,
+  { records, places, references }: Wanted,
+): Promise<readonly ManifestFault[]> {
+  const blamed = references
+    .filter(({ kind, name }) => places.has(`${kind}.${name}`) && !records.get(kind)?.has(name))
+    .map(({ record }) => record);
+  const faults = await orNone(api.bring(async () => false).then((outcome) => outcome.faults));
+  return faults.filter(({ record }) => !blamed.includes(record));
+}
+
+/** None where Redis or the server does not answer: the other faults are said all the same. */
+async function orNone(found: Promise<readonly ManifestFault[]>): Promise<readonly ManifestFault[]> {
   try {
-    return await withRedis(variables, async ({ redis, names }) =>
-      danglingReferences(await loadSnapshot(redis, names), wanted, []),
-    );
+    return await found;
   } catch (error) {
     if (error instanceof ServiceError) return [];
     throw error;

@@ -13,6 +13,7 @@ import { danglingReferences } from './dangling.ts';
 import { keepLastAdmin } from './last-admin.ts';
 import type { ManifestFault, Wanted } from './manifest.ts';
 import { planChanges } from './plan.ts';
+import { roleWarnings } from './role-warnings.ts';
 import { sealWanted } from './seal.ts';
 import { whatGoesWith, whatIsSwept } from './what-goes-with.ts';
 
@@ -36,6 +37,8 @@ export interface Plan {
   readonly swept: readonly Change[];
   /** What the manifests name and there would not be, and masks for which nothing is stored. With any of these nothing is asked and nothing written. */
   readonly dangling: readonly ManifestFault[];
+  /** What is written all the same, and is hardly meant. */
+  readonly warnings: readonly ManifestFault[];
 }
 
 /** How often a plan is made anew because somebody else was writing. */
@@ -77,7 +80,13 @@ export function makePlan(snapshot: Snapshot, wanted: Wanted, prune: boolean): Pl
   const along = [...changes, ...whatGoesWith(snapshot, changes, wanted)];
   const swept = whatIsSwept(snapshot, along, wanted);
   const all = [...along, ...swept];
-  return { changes: all, kept, swept, dangling: danglingReferences(snapshot, wanted, all) };
+  return {
+    changes: all,
+    kept,
+    swept,
+    dangling: danglingReferences(snapshot, wanted, all),
+    warnings: roleWarnings(snapshot, wanted),
+  };
 }
 
 function editsOf(snapshot: Snapshot, names: KeyNames, changes: readonly Change[]): Edit[] {

@@ -23,6 +23,13 @@ export interface NamedRecord extends Place {
   readonly name: string;
 }
 
+/** A role that a manifest gives to somebody, or makes a grant to. It needs no record. */
+export interface NamedRole extends Place {
+  readonly record: string;
+  readonly role: string;
+  readonly by: 'holder' | 'grant';
+}
+
 /** What manifests say Redis should hold, in the form in which Redis holds it. */
 export interface Wanted {
   /** Kind → name → the record as it will be written. */
@@ -34,6 +41,7 @@ export interface Wanted {
   /** The top-level maps that some manifest has: `--prune` touches no other kind. */
   readonly kinds: ReadonlySet<ManifestKind | 'grants'>;
   readonly references: readonly NamedRecord[];
+  readonly roles: readonly NamedRole[];
   /** Where each record stands: `users.alice`, or `the grant of GROUP:g on PROMPT:p`. */
   readonly places: ReadonlyMap<string, Place>;
   /** Where each mask stands that is to keep a stored value: `integrations.NAME.configuration.FIELD`. */

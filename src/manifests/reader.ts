@@ -1,26 +1,31 @@
 import type { z } from 'zod';
 import { z as zod } from 'zod';
 import { nameFault, RECORD_SCHEMAS } from '../catalog/records.ts';
-import {
-  type RecordReference,
-  recordOfMember,
-  recordOfModel,
-  recordOfSubject,
-  recordOfTarget,
-} from '../catalog/references.ts';
+import { type RecordReference, recordOfSubject, recordOfTarget } from '../catalog/references.ts';
 import { MASK, MASKED_FIELDS } from '../integrations/secrets/masks.ts';
 import { configurationOf } from '../integrations/secrets/secret-fields.ts';
 import { didYouMean, parseValue } from '../parsing.ts';
 import { ACCESSES, formatAccess, targetFault } from '../rbac/grants.ts';
 import { parseSubjectId } from '../rbac/subject.ts';
 import type { ManifestKind } from '../redis/keys.ts';
-import { type ManifestFault, type NamedRecord, type Place, SECTIONS, type Section, type Wanted } from './manifest.ts';
+import {
+  type ManifestFault,
+  type NamedRecord,
+  type NamedRole,
+  type Place,
+  SECTIONS,
+  type Section,
+  type Wanted,
+} from './manifest.ts';
+import { namedRecords, namedRoles } from './named-records.ts';
 
 const grantSchema = zod.strictObject({
   subject: zod.string(),
   target: zod.string(),
   access: zod.array(zod.enum(ACCESSES)).min(1, 'at least one of READ, EXECUTE, …'),
 });
+/** Whom and what a grant is for, where something else of it is wrong. */
+const grantNames = zod.object({ subject: grantSchema.shape.subject, target: grantSchema.shape.target });
 const memberList = zod.array(zod.string().min(1));
 
 /** Something said in a manifest, as plain values, and where its parts stand. */
@@ -51,6 +56,7 @@ export function createManifestReader(): ManifestReader {
   const grants = new Map<string, Map<string, string>>();
   const kinds = new Set<Section>();
   const references: NamedRecord[] = [];
+  const roles: NamedRole[] = [];
   /** Where each record was first said, to name both places of one said twice. */
   const places = new Map<string, Place>();
 
@@ -72,13 +78,9 @@ export function createManifestReader(): ManifestReader {
   }
 
   function readMembers(group: string, label: string, list: unknown, said: Said): void {
-    const at = (field: string) => said.placeOf(field) ?? said.place;
     const read = parseValue(list, memberList);
-    if (!read.ok) return fault(at('members'), `${label}.members: a list of user ids`, label);
-    members.set(group, new Set(read.value));
-    read.value.forEach((member, index) => {
-      refer(label, recordOfMember(member), at(`members.${index}`));
-    });
+    if (read.ok) members.set(group, new Set(read.value));
+    else fault(said.placeOf('members') ?? said.place, `${label}.members: a list of user ids`, label);
   }
 
   return {
@@ -98,6 +100,10 @@ export function createManifestReader(): ManifestReader {
       if (saidTwice(said.place, label)) return;
 
       const body = said.body ?? {};
+      const at = (field: string) => said.placeOf(field) ?? said.place;
+      for (const { field, to } of namedRecords(kind, name, body)) refer(label, to, at(field));
+      for (const { field, to: role } of namedRoles(kind, body))
+        roles.push({ record: label, role, by: 'holder', ...at(field) });
       const { members: list, ...record } = isRecord(body) ? body : { members: undefined };
       const read = parseValue(
         kind === 'groups' && isRecord(body) ? record : body,
@@ -106,22 +112,16 @@ export function createManifestReader(): ManifestReader {
       if (!read.ok) {
         for (const { field, message } of read.faults) {
           const path = field === '' ? '' : `.${withoutValue(field)}`;
-          fault(said.placeOf(field) ?? said.place, `${label}${path}: ${message}`, label);
+          fault(at(field), `${label}${path}: ${message}`, label);
         }
-        return;
       }
       if (kind === 'groups' && list !== undefined) readMembers(name, label, list, said);
+      if (!read.ok) return;
       if (kind === 'integrations') {
         for (const field of MASKED_FIELDS.filter((each) => configurationOf(body)[each] === MASK)) {
           const path = `configuration.${field}`;
-          masks.set(`${label}.${path}`, said.placeOf(path) ?? said.place);
+          masks.set(`${label}.${path}`, at(path));
         }
-      }
-      if (kind === 'models') refer(label, recordOfModel(name), said.place);
-      if (kind === 'prompts') {
-        (read.value as { readonly integrations: readonly string[] }).integrations.forEach((model, index) => {
-          refer(label, { kind: 'models', name: model }, said.placeOf(`integrations.${index}`) ?? said.place);
-        });
       }
       const table = records.get(kind) ?? new Map();
       records.set(kind, table.set(name, kind === 'groups' ? record : (body as Record<string, unknown>)));
@@ -132,21 +132,26 @@ export function createManifestReader(): ManifestReader {
       if (!read.ok) {
         for (const { field, message } of read.faults)
           fault(at(field), `grants: ${field && `${withoutValue(field)}: `}${message}`);
-        return;
       }
-      const { subject, target, access } = read.value;
-      const badSubject =
-        parseSubjectId(subject) === undefined ? 'a subject is USER:id, GROUP:id or ROLE:id' : undefined;
-      const bad = badSubject ?? targetFault(target);
-      if (bad !== undefined) return fault(at(badSubject === undefined ? 'target' : 'subject'), `grants: ${bad}`);
+      const named = grantNames.safeParse(said.body).data;
+      if (named === undefined) return;
+      const { subject, target } = named;
+      const holder = parseSubjectId(subject);
+      const badTarget = targetFault(target);
+      if (holder === undefined) fault(at('subject'), 'grants: a subject is USER:id, GROUP:id or ROLE:id');
+      if (badTarget !== undefined) fault(at('target'), `grants: ${badTarget}`);
+      if (holder === undefined || badTarget !== undefined) return;
       const label = grantLabel(subject, target);
       if (saidTwice(said.place, label)) return;
       refer(label, recordOfSubject(subject), at('subject'));
       refer(label, recordOfTarget(target), at('target'));
+      if (holder.type === 'ROLE') roles.push({ record: label, role: holder.id, by: 'grant', ...at('subject') });
+      if (!read.ok) return;
+      const { access } = read.value;
       const targets = grants.get(subject) ?? new Map();
       grants.set(subject, targets.set(target, formatAccess(access)));
     },
-    result: () => ({ wanted: { records, members, grants, kinds, references, places, masks }, faults }),
+    result: () => ({ wanted: { records, members, grants, kinds, references, roles, places, masks }, faults }),
   };
 }
 

@@ -3,6 +3,7 @@ import { MASK, maskSecrets } from '../integrations/secrets/masks.ts';
 import type { Plan } from './apply.ts';
 import type { Change } from './changes.ts';
 import { type Leaves, leavesOf } from './leaves.ts';
+import type { ManifestFault } from './manifest.ts';
 
 /** A change as it may be shown: its secrets masked. */
 export interface ShownChange extends Pick<Change, 'action' | 'kind' | 'name' | 'before' | 'after'> {
@@ -16,12 +17,15 @@ export interface ShownPlan {
   readonly changes: readonly ShownChange[];
   /** Deletions left out because they would have removed the last ADMIN. */
   readonly kept: readonly Pick<Change, 'kind' | 'name'>[];
+  /** What is written all the same, and is hardly meant. */
+  readonly warnings: readonly ManifestFault[];
 }
 
-export function shownPlan({ changes, kept, swept }: Plan): ShownPlan {
+export function shownPlan({ changes, kept, swept, warnings }: Plan): ShownPlan {
   return {
     changes: changes.map((change) => shown(change, swept.includes(change))),
     kept: kept.map(({ kind, name }) => ({ kind, name })),
+    warnings,
   };
 }
 

@@ -180,6 +180,7 @@ describe('a fault names its file and line', () => {
     expect(read(text).faults.map(({ line, column, record }) => [line, column, record])).toEqual([
       [2, 39, 'prompts.p'],
       [3, 34, 'groups.g'],
+      [3, 16, 'groups.g'],
       [4, 1, ''],
     ]);
   });
@@ -207,6 +208,25 @@ describe('a fault names its file and line', () => {
 });
 
 describe('what is named and needs a record', () => {
+  it('is listed where something else of the record is wrong, too', () => {
+    const text = [
+      'models: { "p:m": { x: 1 } }',
+      'prompts: { s: { integrations: ["p:n", 1] } }',
+      'groups: { g: { x: 1, members: ["app:a"], roles: [R] } }',
+      'grants: [{ subject: "GROUP:h", target: "PROMPT:q", access: [RED] }]',
+    ].join('\n');
+    const { wanted, faults } = read(text);
+    expect(wanted.references.map(({ record, kind, name, line }) => [line, record, kind, name])).toEqual([
+      [1, 'models.p:m', 'integrations', 'p'],
+      [2, 'prompts.s', 'models', 'p:n'],
+      [3, 'groups.g', 'applications', 'a'],
+      [4, 'the grant of GROUP:h on PROMPT:q', 'groups', 'h'],
+      [4, 'the grant of GROUP:h on PROMPT:q', 'prompts', 'q'],
+    ]);
+    expect(new Set(faults.map(({ line }) => line))).toEqual(new Set([1, 2, 3, 4]));
+    expect([wanted.grants.size, [...wanted.records.keys()]]).toEqual([0, []]);
+  });
+
   it('is listed with who names it and where: integrations, models, members, subjects and targets', () => {
     const text = [
       'models: { "p:m": {} }',

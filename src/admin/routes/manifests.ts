@@ -38,6 +38,9 @@ const applyAnswer = z.object({
   kept: z
     .array(z.object({ kind: z.string(), name: z.string() }))
     .describe('Not deleted: the last with the role ADMIN.'),
+  warnings: z
+    .array(z.object({ record: z.string(), message: z.string() }))
+    .describe('What is written all the same, and is hardly meant: roles that give nothing.'),
 });
 
 /** Manifests brought to Redis as `bedrock-cohere apply` does, all or nothing: ours, and not Orkes'. */
@@ -84,8 +87,11 @@ export function manifestRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         if (digest !== undefined && digest !== made.digest) {
           throw new ServiceError('CATALOG_CHANGED', 'Something else would change by now; nothing was written');
         }
-        const { changes, kept } = made.plan;
-        return { written: !dryRun, digest: made.digest, changes: [...changes], kept: [...kept] };
+        const { changes, kept, warnings } = made.plan;
+        return {
+          ...{ written: !dryRun, digest: made.digest, changes: [...changes], kept: [...kept] },
+          warnings: warnings.map(({ record, message }) => ({ record, message })),
+        };
       },
     });
   };

@@ -37,11 +37,14 @@ const applyAnswer = z.object({
     }),
   ),
   kept: z.array(z.object({ kind: z.string(), name: z.string() })),
+  warnings: z.array(z.object({ record: z.string(), message: z.string() })),
 });
 const refusal = z.object({
   message: z.string(),
   faults: z.array(z.object({ record: z.string(), message: z.string() })).optional(),
 });
+
+type Answered = ShownPlan & { readonly digest: string };
 
 /**
  * The admin API, as whoever has the access key. First asks what would change, then has that done: where by then something
@@ -84,11 +87,18 @@ export function apiTarget(parts: ApiTargetParts): ApplyTarget {
     }
   }
 
-  async function ask(token: string, more: object): Promise<z.infer<typeof applyAnswer> | readonly ManifestFault[]> {
+  async function ask(token: string, more: object): Promise<Answered | readonly ManifestFault[]> {
     const { status, value } = await post('/manifests/apply', { manifest: manifestOf(wanted), prune, ...more }, token);
     const faults = status === 400 ? refusal.safeParse(value).data?.faults : undefined;
     if (faults !== undefined) return faults.map((fault) => placed(fault, wanted));
-    return read(applyAnswer, status, value);
+    const answer = read(applyAnswer, status, value);
+    const warnings = answer.warnings.map((warning) => placed(warning, wanted));
+    return {
+      ...answer,
+      changes: answer.changes as Answered['changes'],
+      kept: answer.kept as Answered['kept'],
+      warnings,
+    };
   }
 
   function read<T>(schema: z.ZodType<T>, status: number, value: unknown): T {
@@ -104,12 +114,12 @@ export function apiTarget(parts: ApiTargetParts): ApplyTarget {
       const { status, value } = await post('/token', { keyId, keySecret });
       const { token } = read(tokenAnswer, status, value);
       const proposed = await ask(token, { dryRun: true });
-      if (!('digest' in proposed)) return { plan: { changes: [], kept: [] }, faults: proposed };
-      const plan = proposed as ShownPlan & { readonly digest: string };
+      if (!('digest' in proposed)) return { plan: { changes: [], kept: [], warnings: [] }, faults: proposed };
+      const plan = proposed;
       if (plan.changes.length === 0 || !(await agree(plan)) || dryRun) return { plan, faults: [] };
       const done = await ask(token, { digest: plan.digest });
       if (!('digest' in done)) return { plan, faults: done };
-      return { plan: done as ShownPlan, faults: [] };
+      return { plan: done, faults: [] };
     },
   };
 }

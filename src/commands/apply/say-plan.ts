@@ -1,4 +1,5 @@
 import { leafLabel, leavesOf } from '../../manifests/leaves.ts';
+import { shownPlace } from '../../manifests/reader.ts';
 import type { ShownChange, ShownPlan } from '../../manifests/shown-plan.ts';
 import { visible } from '../../visible.ts';
 import type { Terminal } from '../terminal.ts';
@@ -16,10 +17,12 @@ export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
     for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));
     if (kind === 'models') sayLife(change, terminal);
   }
-  sayKept(plan, terminal);
+  sayRemarks(plan, terminal);
 }
 
-export function sayKept({ kept }: ShownPlan, terminal: Terminal): void {
+/** What is not done, and what is done and hardly meant. */
+export function sayRemarks({ kept, warnings }: ShownPlan, terminal: Terminal): void {
+  for (const warning of warnings) terminal.warn(visible(`${shownPlace(warning)}: ${warning.message}`));
   for (const { kind, name } of kept) {
     terminal.warn(`${kind} ${name} stays: without it nobody would get in with the role ADMIN`);
   }

@@ -1,4 +1,5 @@
 import { modelDefaults } from '../../calls/defaults.ts';
+import { createIdleRoles } from '../../catalog/idle-roles.ts';
 import {
   describeRecord,
   type RecordReference,
@@ -6,6 +7,7 @@ import {
   recordOfSubject,
   recordOfTarget,
 } from '../../catalog/references.ts';
+import { ROLE_HOLDERS, roleWorld } from '../../catalog/role-world.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { familyOf, lifeOf, lifeWarning, regionWarning } from '../../integrations/cohere/models.ts';
 import type { Integration } from '../../integrations/integration.ts';
@@ -35,6 +37,7 @@ export function checkRecords(
     ...promptFindings(snapshot, names),
     ...memberships(snapshot, names),
     ...grants(snapshot, names),
+    ...roles(snapshot, names),
   ];
 }
 
@@ -161,6 +164,25 @@ function* grants(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
     if (holder !== undefined) yield { severity: 'warning', key, field: '', message: holder };
     const missing = missingTarget(snapshot, target);
     if (missing !== undefined) yield { severity: 'warning', key, field: target, message: missing };
+  }
+}
+
+/** Roles that give nothing to whoever has them, and grants to roles that nobody has: a slip of the hand. */
+function* roles(snapshot: Snapshot, names: KeyNames): Iterable<Finding> {
+  const idle = createIdleRoles(roleWorld(snapshot));
+  for (const kind of ROLE_HOLDERS) {
+    for (const [field, { lookup }] of snapshot.parts.tables[kind]) {
+      if (lookup.kind !== 'found') continue;
+      for (const role of lookup.record.roles) {
+        const why = idle.held(role);
+        if (why !== undefined) yield { severity: 'warning', key: names.hash(kind), field, message: `roles: ${why}` };
+      }
+    }
+  }
+  for (const id of snapshot.parts.grants.keys()) {
+    const subject = parseSubjectId(id);
+    const why = subject?.type === 'ROLE' ? idle.granted(subject.id) : undefined;
+    if (why !== undefined) yield { severity: 'warning', key: names.grants(id), field: '', message: why };
   }
 }
 

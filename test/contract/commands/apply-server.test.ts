@@ -97,6 +97,29 @@ groups: { g: { members: ["app:nobody"] } }`;
     expect(await everything()).toEqual(before);
   });
 
+  it('lists what only the server sees beside what is wrong in the files themselves, and blames no record for another', async () => {
+    const before = await everything();
+    const ran = await apply(`users: { fine: {}, u: { nam: x } }
+integrations: { bad: { typ: x } }
+models: { "bad:m": {}, "nowhere:m": {} }`);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain('m.yaml:1:25: users.u.nam: unknown key. Did you mean "name"?');
+    expect(ran.stderr).toContain('m.yaml:3:24: models.nowhere:m: the integration nowhere does not exist.');
+    expect(ran.stderr).not.toContain('the integration bad');
+    expect(await everything()).toEqual(before);
+    const alone = await apply('users: { u: { nam: x } }', [], { BEDROCK_COHERE_KEY_SECRET: 'another' });
+    expect([alone.code, alone.stderr]).toEqual([1, expect.stringContaining('1 fault in the manifests')]);
+  });
+
+  it('warns of a role that gives nothing, and writes it', async () => {
+    const ran = await apply('users: { r: { roles: [USR] } }');
+    expect([ran.code, ran.stderr]).toEqual([
+      0,
+      expect.stringMatching(/m.yaml:1:10: users.r: the role USR gives nothing.* Did you mean "USER"\?/),
+    ]);
+    expect(await stored('users', 'r')).toMatchObject({ roles: ['USR'] });
+  });
+
   it('asks before it prunes, and keeps the last ADMIN', async () => {
     await redis.hset(names().hash('users'), 'old', '{}');
     const unasked = await apply('users: {}', ['--prune']);

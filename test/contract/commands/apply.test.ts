@@ -170,11 +170,37 @@ describe('a bad manifest', () => {
     expect(await here.contents()).toEqual(before);
   });
 
+  it('lists what a record names that has a fault itself', async () => {
+    await using here = await install();
+    const { code, stderr } = await here.apply(
+      'prompts: { p: { integrations: ["x:m"] } }\ngroups: { g: { x: 1, members: ["app:y"] } }',
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('prompts.p.template: missing');
+    expect(stderr).toContain('m.yaml:1:32: prompts.p: the model x:m does not exist.');
+    expect(stderr).toContain('groups.g.x: unknown key.');
+    expect(stderr).toContain('m.yaml:2:32: groups.g: the application y does not exist.');
+  });
+
   it('is refused also where Redis cannot be reached', async () => {
     await using here = await install();
     const file = await here.manifest('m.yaml', 'user: {}');
     const { code } = await here.run(['apply', '-f', file], { REDIS_URL: 'redis://127.0.0.1:1' });
     expect(code).toBe(1);
+  });
+});
+
+describe('a role that gives nothing', () => {
+  it('is warned of before it is written, again while it stays, and no more when it means something', async () => {
+    await using here = await install();
+    const first = await here.apply('users: { alice: { roles: [USR] } }');
+    const warning = 'm.yaml:1:27: users.alice: the role USR gives nothing';
+    expect([first.code, first.stderr]).toEqual([0, expect.stringContaining(warning)]);
+    expect(first.stderr).toContain('Did you mean "USER"?');
+    const again = await here.apply('users: { alice: { roles: [USR] } }', '--output', 'json');
+    expect([again.stdout, again.stderr]).toEqual(['{"changes":[]}\n', expect.stringContaining(warning)]);
+    const mended = await here.apply('users: { alice: { roles: [USR] } }\nroles: { USR: {} }');
+    expect([mended.code, mended.stderr]).toEqual([0, '']);
   });
 });
 

@@ -262,6 +262,22 @@ describe('a finding in the records is exit code 1:', () => {
       'configuration.cache does nothing: only embeddings and completions are kept',
     ],
     [
+      'a role that gives nothing',
+      ({ put }) => put('users', 'alice', { roles: ['USER', 'USR'] }),
+      'warning',
+      'users',
+      'alice',
+      'roles: the role USR gives nothing: it is none of the system\'s, has no record, and nothing is granted to it. Did you mean "USER"?',
+    ],
+    [
+      'a grant to a role that nobody has',
+      ({ redis, names }) => redis.hset(names.grants('ROLE:USR'), 'TAG:a:b', 'READ'),
+      'warning',
+      'grants:ROLE:USR',
+      '',
+      'nobody has it. Did you mean "USER"?',
+    ],
+    [
       'a prompt that no model may run',
       ({ put }) => put('prompts', 'x', { template: 't' }),
       'warning',
