@@ -61,7 +61,10 @@ const subjectSources = z.string().transform((text, context): SubjectSource[] => 
   const sources = text.split(',').map((part) => part.trim());
   const unknown = sources.find((source) => !(SUBJECT_SOURCES as readonly string[]).includes(source));
   if (unknown !== undefined) {
-    context.addIssue({ code: 'custom', message: `"${unknown}" is not one of ${SUBJECT_SOURCES.join(', ')}` });
+    context.addIssue({
+      code: 'custom',
+      message: `"${unknown}" is not one of ${SUBJECT_SOURCES.join(', ')}.${didYouMean(unknown, SUBJECT_SOURCES)}`,
+    });
   }
   return sources as SubjectSource[];
 });

@@ -102,6 +102,24 @@ describe('what people write', () => {
     ]);
   });
 
+  it('is refused with the value that was meant, of a list of names, at its depth', () => {
+    const connection = z.enum(['CONDUCTOR_ROLE', 'EXTERNAL_ROLE', 'ACCESS_KEY']);
+    const schema = z.strictObject({
+      type: z.literal('aws_bedrock_cohere'),
+      inner: z.array(z.union([z.number(), z.strictObject({ connection: connection.optional() })])),
+    });
+    const read = parseValue({ type: 'aws_bedrok_cohere', inner: [1, { connection: 'external-role' }] }, schema);
+    expect(read.ok ? [] : read.faults).toEqual([
+      { field: 'type', message: 'must be aws_bedrock_cohere' },
+      {
+        field: 'inner.1.connection',
+        message: 'must be one of CONDUCTOR_ROLE, EXTERNAL_ROLE, ACCESS_KEY. Did you mean "EXTERNAL_ROLE"?',
+      },
+    ]);
+    const far = parseValue({ type: 5, inner: [{ connection: 'x' }, { connection: null }] }, schema);
+    expect(describeFaults(far.ok ? [] : far.faults)).not.toContain('Did you mean');
+  });
+
   it('is never repeated, since it may be a secret', () => {
     const secret = 'hunter2';
     const all = [

@@ -9,6 +9,7 @@ import { checkCommand } from './check.ts';
 import { type CommandLine, ENVIRONMENT } from './command-line.ts';
 import { completionCommand } from './completion.ts';
 import { exportCommand } from './export.ts';
+import { nameNearestChoices } from './nearest-choice.ts';
 import { runCommand } from './run.ts';
 import { secretsCommand } from './secrets.ts';
 import { workerCommand } from './worker.ts';
@@ -48,6 +49,7 @@ export function buildProgram(line: CommandLine): Command {
 /** A command that says what was typed wrong as the program does, and so do the commands within it. */
 function inheriting(command: Command, parent: Command): Command {
   command.copyInheritedSettings(parent);
+  nameNearestChoices(command);
   for (const inner of command.commands) inheriting(inner, command);
   return command;
 }
