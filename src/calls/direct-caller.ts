@@ -38,6 +38,8 @@ export interface DirectCallerParts {
 /** Calls models for those who wait, over one Redis with all workers: see `DirectCalls`. What it calls with is loaded at the first call. */
 export interface DirectCaller {
   run(call: DirectCall): Promise<DirectAnswer>;
+  /** What a call waits for, asked once: rejects with what Redis says where it refuses. */
+  look(): Promise<void>;
   /** From now on it keeps what leases are judged by, so that a first call need not wait for it. */
   start(): void;
   stop(drainMs: number): Promise<void>;
@@ -100,6 +102,7 @@ export function createDirectCaller(parts: DirectCallerParts): DirectCaller {
       opened ??= open();
       return await (await opened).calls.run(call);
     },
+    look: () => onlooker.look(),
     start() {
       onlooker.start();
       store.start();

@@ -103,6 +103,8 @@ async function callOnce(
     secrets: { variables, ...config.secrets },
   });
   try {
+    // A user of Redis without the rights would else wait in vain for a place of the model.
+    await caller.look();
     caller.start();
     return await caller.run({
       kind: CALL_KINDS[type],

@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { type Config, parseConfig } from '../config.ts';
 import { messageOf, ServiceError } from '../errors.ts';
 import { inTime } from '../in-time.ts';
+import { refusalOf } from '../redis/answered.ts';
 import { openCluster, openRedis } from '../redis/connect.ts';
 import { type KeyNames, keyNames } from '../redis/keys.ts';
 import { parseRedisUrl } from '../redis/url.ts';
@@ -61,9 +62,8 @@ function unreachableRedis(config: Config, cause: unknown): ServiceError {
 
 /** Redis' own words, without the commands that ioredis hangs on its errors: their arguments may be secrets. */
 function refusedByRedis(error: unknown): unknown {
-  const first = (error as { previousErrors?: unknown[] }).previousErrors?.[0] ?? error;
-  if (!(first instanceof Error) || first.name !== 'ReplyError') return error;
-  return new ServiceError('UNREACHABLE', `Redis refuses (REDIS_URL): ${first.message}`);
+  const refusal = refusalOf(error);
+  return refusal === undefined ? error : new ServiceError('UNREACHABLE', `Redis refuses (REDIS_URL): ${refusal}`);
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { answered } from './answered.ts';
+import { answeredWrite } from './answered.ts';
 import { ANY, type Edit, type FieldEdit, isFieldEdit, isKeyEdit, isWrite, type MemberEdit } from './edits.ts';
 import { script } from './script.ts';
 import { beforeArg, type Described, RECORDING, recordArgs, recordingArgs, type Trail } from './trail.ts';
@@ -142,13 +142,13 @@ return 1
  */
 export async function commit(redis: Redis | Cluster, edits: readonly Edit[], trail: Trail): Promise<boolean> {
   const { keys, args } = parameters(edits, trail);
-  return (await answered(COMMIT.run(redis, keys, args))) === 1;
+  return (await answeredWrite(COMMIT.run(redis, keys, args))) === 1;
 }
 
 /** The same for who holds keys under WATCH on this connection: false as well where one of them has changed since. */
 export async function commitWatched(redis: Redis | Cluster, edits: readonly Edit[], trail: Trail): Promise<boolean> {
   const { keys, args } = parameters(edits, trail);
-  return (await answered(COMMIT.runWatched(redis, keys, args))) === 1;
+  return (await answeredWrite(COMMIT.runWatched(redis, keys, args))) === 1;
 }
 
 function parameters(edits: readonly Edit[], trail: Trail): { keys: string[]; args: (string | number)[] } {

@@ -6,6 +6,7 @@ import { bareEnvironment, cliFromSource } from '../../../devservers/cli-from-sou
 import type { ChangeRecord } from '../../../src/audit/records.ts';
 import { startCli } from '../../support/cli.ts';
 import { encryptionKeys } from '../../support/encryption-keys.ts';
+import { redisUrlAs } from '../../support/redis-user.ts';
 import { changesIn } from '../../support/trail.ts';
 import { type Installation, install, resultOf, runOnTerminal } from '../commands/installation.ts';
 
@@ -152,6 +153,18 @@ describe('audit', () => {
   it('is exit code 3 where Redis is away', async () => {
     await using here = await install();
     expect((await here.run(['audit'], { REDIS_URL: 'redis://127.0.0.1:1' })).code).toBe(3);
+  });
+});
+
+describe('audit by a user of Redis that may not read the streams', () => {
+  it('says so, and how it may; not that nothing was written', async () => {
+    await using here = await install();
+    const url = await redisUrlAs('worker', here.env['REDIS_URL'] ?? '', here.names.prefix);
+    for (const flags of [[], ['--denials']]) {
+      const { code, stderr } = await here.run(['audit', ...flags], { REDIS_URL: url });
+      expect([code, stderr]).toEqual([3, expect.stringMatching(/Redis refuses: NOPERM .*bedrock-cohere acl writes/)]);
+      expect(stderr).not.toContain('written');
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import type { Server } from '../../../devservers/server.ts';
 import { startSimulator } from '../../../devservers/simulator.ts';
 import { HOSTED, INTEGRATION_CREDENTIALS } from '../../../simulator/known.ts';
 import { runCli } from '../../support/cli.ts';
+import { redisUrlAs } from '../../support/redis-user.ts';
 import { controlSimulator } from '../../support/simulator-control.ts';
 import { type Installation, install, resultOf, runWithInput } from './installation.ts';
 
@@ -230,6 +231,22 @@ describe('a call that fails', () => {
     });
     expect(noBedrock.code).toBe(3);
     expect(resultOf(noBedrock)).toMatchObject({ error: { code: 'BEDROCK_UNAVAILABLE' } });
+  }, 60_000);
+
+  it('says at once that the user of Redis may not what a call needs, and what gives it the rights', async () => {
+    for (const role of ['viewer', 'operator'] as const) {
+      const url = await redisUrlAs(role, here.env['REDIS_URL'] ?? '', here.names.prefix);
+      const { code, stderr } = await here.run(['run', 'bedrock:plain', '--prompt', 'x'], {
+        ...around(),
+        REDIS_URL: url,
+      });
+      expect([code, stderr]).toEqual([
+        3,
+        expect.stringMatching(/Redis refuses \(REDIS_URL\): .*NOPERM.*bedrock-cohere acl writes/),
+      ]);
+      expect(stderr).not.toContain('MODEL_BUSY');
+    }
+    expect(await sent()).toEqual([]);
   }, 60_000);
 
   it.each([
