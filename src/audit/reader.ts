@@ -59,6 +59,7 @@ export function createAuditReader({
   readonly names: KeyNames;
 }): AuditReader {
   async function slice({ stream, filter, order }: AuditQuery, after: string | undefined): Promise<StreamEntry[]> {
+    if (after !== undefined && isEnd(after, order)) return [];
     const key = stream === 'changes' ? names.audit : names.denials;
     const [from, to] = [String(filter.from ?? '-'), String(filter.to ?? '+')];
     const start = after === undefined ? undefined : `(${after}`;
@@ -88,6 +89,12 @@ export function createAuditReader({
       return { records, reached, isMore: true };
     },
   };
+}
+
+/** The last id that there can be in that order: Redis refuses to look beyond it. */
+function isEnd(id: string, order: AuditQuery['order']): boolean {
+  const end = order === 'newest' ? 0n : (1n << 64n) - 1n;
+  return id.split('-').every((part) => BigInt(part) === end);
 }
 
 /** Whether a record is among what is wanted; its time is not asked. */

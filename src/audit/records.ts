@@ -8,8 +8,13 @@ export const AUDIT_KINDS = [
 ] as const;
 export const ACTIONS = ['create', 'update', 'delete'] as const;
 
-/** Where in the stream a record stands: by Redis' clock in milliseconds, and the how-manieth of that millisecond. */
-export const entryId = z.string().regex(/^\d{1,20}-\d{1,20}$/, 'the id of a record, such as 1764172800000-0');
+const NO_ENTRY_ID = 'the id of a record, such as 1764172800000-0';
+
+/** Where in the stream a record stands, in two numbers of 64 bits: by Redis' clock in milliseconds, and the how-manieth of that millisecond. */
+export const entryId = z
+  .string()
+  .regex(/^\d{1,20}-\d{1,20}$/, NO_ENTRY_ID)
+  .refine((id) => id.split('-').every((part) => !/^\d{1,20}$/.test(part) || BigInt(part) < 1n << 64n), NO_ENTRY_ID);
 
 /** One record of a change: what became of one record, grant or set of members. */
 export const changeRecord = z.object({

@@ -65,6 +65,11 @@ const WHAT_TO_DO: Partial<Record<ErrorCode, string>> = {
     'AWS refused the credentials of this integration; an administrator can look with `bedrock-cohere check`',
 };
 
+/** The end of AWS's default chain, before anything is asked of AWS. */
+const NO_CREDENTIALS =
+  "no AWS credentials were found where AWS's SDK looks: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_ROLE_ARN and " +
+  'AWS_WEB_IDENTITY_TOKEN_FILE, a profile (AWS_PROFILE, ~/.aws), the role of the container or the instance; give this process one of them';
+
 /** What AWS or the network threw, in our words and AWS's, with ARNs and account ids cut out. */
 export function asServiceError(thrown: unknown, place: CallPlace): ServiceError {
   if (thrown instanceof ServiceError) {
@@ -78,7 +83,7 @@ export function asServiceError(thrown: unknown, place: CallPlace): ServiceError 
   const said = withoutIdentifiers(error.message);
   return new ServiceError(
     code,
-    `${place.integration}:${place.model}: ${WHAT_TO_DO[code]} (${error.name}${said === '' ? '' : `: ${said}`})`,
+    `${place.integration}:${place.model}: ${error.name === 'CredentialsProviderError' ? NO_CREDENTIALS : WHAT_TO_DO[code]} (${error.name}${said === '' ? '' : `: ${said}`})`,
     { cause: thrown },
   );
 }

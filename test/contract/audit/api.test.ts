@@ -260,6 +260,28 @@ describe('GET /api/audit', () => {
   });
 });
 
+describe('a cursor', () => {
+  it('is the id of a record that there can be; anything else is a 400', async () => {
+    const get = (cursor: string) => server.admin.get(`/api/audit?cursor=${cursor}`);
+    for (const cursor of ['18446744073709551615-18446744073709551615', '0-0', '00-0']) {
+      expect(await get(cursor), cursor).toMatchObject({ status: 200 });
+      expect(await get(`${cursor}&order=oldest`), cursor).toMatchObject({ status: 200 });
+    }
+    for (const cursor of [
+      '18446744073709551616-0',
+      '0-18446744073709551616',
+      '99999999999999999999-1',
+      '1',
+      '-',
+      'x-1',
+    ])
+      expect(await get(cursor), cursor).toMatchObject({
+        status: 400,
+        body: { message: expect.stringContaining('cursor') },
+      });
+  });
+});
+
 describe('denials of the API', () => {
   const denials = async (query = '') =>
     (await server.admin.get(`/api/audit?stream=denials&limit=500${query}`)).body.records as DenialRecord[];

@@ -57,6 +57,30 @@ describe('credentials', () => {
     }
   });
 
+  it.each(['CONDUCTOR_ROLE', 'EXTERNAL_ROLE'])(
+    'that the process has none of are said to be missing, with where they may be: %s',
+    async (type) => {
+      await using here = await install();
+      await here.put(
+        'integrations',
+        'p',
+        configured(type === 'EXTERNAL_ROLE' ? EXTERNAL_ROLE : { connectionType: type }),
+      );
+      const nothing = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, HOME: '/nowhere' };
+      const { code, findings } = await check(here, { ...SECRETS, ...nothing });
+      expect(code).toBe(1);
+      expect(findings).toEqual([
+        {
+          ...{ severity: 'error', key: here.names.hash('integrations'), field: 'p' },
+          message: expect.stringMatching(
+            /^p: no AWS credentials were found .*AWS_ACCESS_KEY_ID.*AWS_WEB_IDENTITY_TOKEN_FILE.*AWS_PROFILE.*give this process/,
+          ),
+        },
+      ]);
+      expect(findings[0]?.message).not.toContain('refused');
+    },
+  );
+
   it('that are sealed are opened and shown to STS', async () => {
     await using here = await install();
     await here.put('integrations', 'keys', configured({ ...ACCESS_KEY, api_key: sealed('keys', 'api_key') }));
