@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli/program.ts';
 import { type ErrorCode, errorData, ServiceError } from './errors.ts';
+import { printable } from './visible.ts';
 
 /** The one place where an error becomes an exit code: 1 denied, findings or a bad manifest; 2 wrong usage; 3 unreachable. */
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
@@ -80,7 +81,7 @@ async function run(argv: readonly string[]): Promise<number> {
       return 1;
     }
     if (asksForJson(argv)) stdout.write(errorLine(errorData(error), error.faults));
-    stderr.write(`bedrock-cohere: ${error.message}\n`);
+    stderr.write(`bedrock-cohere: ${printable(error.message)}\n`);
     return EXIT_CODES[error.code] ?? 1;
   }
 }

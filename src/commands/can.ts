@@ -8,6 +8,7 @@ import { type Decision, decide, type Target } from '../rbac/decision.ts';
 import type { Access } from '../rbac/grants.ts';
 import { parseSubject, type Subject, subjectId } from '../rbac/subject.ts';
 import type { Tag } from '../record-fields.ts';
+import { visible } from '../visible.ts';
 import { unknownSubject } from './known-subjects.ts';
 import type { Terminal } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
@@ -42,11 +43,11 @@ export function runCan(snapshot: Snapshot, question: CanQuestion, terminal: Term
   const who = subjectId(subject);
   const does = access ?? 'use';
   if (decision.kind === 'allow') {
-    terminal.say(`${terminal.good('allowed')}  ${who} may ${does} ${question.target}`);
-    terminal.say(`  via ${decision.via.join(' → ')}`);
+    terminal.say(`${terminal.good('allowed')}  ${visible(`${who} may ${does} ${question.target}`)}`);
+    terminal.say(visible(`  via ${decision.via.join(' → ')}`));
   } else {
-    terminal.say(`${terminal.bad('denied')}  ${who} may not ${does} ${question.target}`);
-    terminal.say(`  missing: ${decision.missing}`);
+    terminal.say(`${terminal.bad('denied')}  ${visible(`${who} may not ${does} ${question.target}`)}`);
+    terminal.say(visible(`  missing: ${decision.missing}`));
   }
   terminal.result({
     allowed: decision.kind === 'allow',

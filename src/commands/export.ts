@@ -4,7 +4,8 @@ import { messageOf, ServiceError } from '../errors.ts';
 import { type Exported, exportManifests } from '../manifests/export.ts';
 import { SECTIONS, type Section } from '../manifests/manifest.ts';
 import { describeLeftOut, manifestText, manifestValue } from '../manifests/write.ts';
-import { plural, type Terminal, writeWhole } from './terminal.ts';
+import { printable } from '../visible.ts';
+import { isTerminal, plural, type Terminal, writeWhole } from './terminal.ts';
 import { type Variables, withRedis } from './with-redis.ts';
 
 export interface ExportQuestion {
@@ -33,7 +34,10 @@ export async function exportCatalog(
   if (file !== '-') {
     await write(file, manifestText(exported, kinds));
     terminal.say(`${plural(count(exported, kinds), 'entry', 'entries')} written to ${file}.`);
-  } else if (!terminal.json) writeWhole(stdout, manifestText(exported, kinds));
+  } else if (!terminal.json) {
+    const text = manifestText(exported, kinds);
+    writeWhole(stdout, isTerminal(stdout) ? printable(text) : text);
+  }
   terminal.result({
     manifests: manifestValue(exported, kinds),
     leftOut: left.map(({ kind, name, field, reason }) => ({ kind, name, field, reason })),

@@ -15,6 +15,7 @@ import { parseSubject, type Subject } from '../rbac/subject.ts';
 import { openConnection, RUNTIME_CONNECTION } from '../redis/connect.ts';
 import { createDenialRecorder } from '../telemetry/denials.ts';
 import { createLog } from '../telemetry/log.ts';
+import { visible } from '../visible.ts';
 import { unknownSubject } from './known-subjects.ts';
 import { shown, typeOf } from './run-forms.ts';
 import type { Terminal } from './terminal.ts';
@@ -61,8 +62,8 @@ export async function runModel(question: RunQuestion, surroundings: RunSurroundi
     );
     const output = { ...made.output, ...tokenOutputs(made.tokens) };
     for (const note of made.notes) terminal.warn(note);
-    terminal.say(shown(output['result']));
-    terminal.say(terminal.faint(`\n${facts(output)}`));
+    terminal.sayText(shown(output['result']));
+    terminal.say(terminal.faint(`\n${visible(facts(output))}`));
     terminal.result(output);
     return 0;
   } catch (error) {

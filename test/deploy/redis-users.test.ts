@@ -11,6 +11,7 @@ it('deploy/redis-users.acl is what `acl --format file` writes for the default pr
     {
       json: false,
       say: (line = '') => void lines.push(line),
+      sayText: ignored,
       warn: ignored,
       result: ignored,
       ...{ good: same, bad: same, changed: same, faint: same },

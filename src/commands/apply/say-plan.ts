@@ -14,7 +14,7 @@ export function sayPlan(plan: ShownPlan, terminal: Terminal): void {
       terminal.say(terminal.bad(`- ${title} (left behind by an earlier record)`));
     else if (action === 'delete') terminal.say(terminal.bad(`- ${title}`));
     else terminal.say(terminal.changed(`~ ${title}${leftBehind ? ' (named what an earlier record left behind)' : ''}`));
-    for (const line of differences(change)) terminal.say(terminal.faint(`    ${line}`));
+    for (const line of differences(change)) terminal.say(terminal.faint(`    ${visible(line)}`));
     if (kind === 'models') sayLife(change, terminal);
   }
   sayRemarks(plan, terminal);

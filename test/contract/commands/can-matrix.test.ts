@@ -67,6 +67,7 @@ function can(snapshot: Snapshot, question: CanQuestion): { allowed: boolean; via
   const terminal: Terminal = {
     json: true,
     say: ignore,
+    sayText: ignore,
     warn: ignore,
     result: (value) => {
       answer = value;

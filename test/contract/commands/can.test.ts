@@ -62,6 +62,7 @@ async function can(subject: string, target: string, access?: Access): Promise<An
   const terminal: Terminal = {
     json: true,
     say: () => undefined,
+    sayText: () => undefined,
     warn: () => undefined,
     result: (value) => {
       answer = value as Answer;

@@ -5,7 +5,7 @@ import { HOSTED, INTEGRATION_CREDENTIALS } from '../../../simulator/known.ts';
 import { runCli } from '../../support/cli.ts';
 import { redisUrlAs } from '../../support/redis-user.ts';
 import { controlSimulator } from '../../support/simulator-control.ts';
-import { type Installation, install, resultOf, runWithInput } from './installation.ts';
+import { type Installation, install, resultOf, runOnTerminal, runWithInput } from './installation.ts';
 
 const MODELS = {
   'bedrock:plain': { modelId: HOSTED.commandR, family: 'command-r' },
@@ -95,6 +95,19 @@ describe('run', () => {
     expect(stdout).toMatch(/\n\nfinishReason STOP(, (prompt|completion) tokens \d+)*\n/);
     await run('bedrock:plain', '--prompt', 'Say ${word}', '--var', 'word=a=b ${x}');
     expect((await sent()).map(({ message }) => message)).toEqual(['Say ${word}', 'Say a=b ${x}']);
+  });
+
+  it('shows a terminal no control characters of an answer, and pipes it as it is', async () => {
+    const prompt = 'a\u001b[2Jb c\u009b2J';
+    const env = { ...here.env, ...around() };
+    const { code, shown } = await runOnTerminal(['run', 'bedrock:plain', '--prompt', prompt], env);
+    expect([code, shown.includes('\u001b[2J'), shown.includes('\u009b')]).toEqual([0, false, false]);
+    expect(shown).toContain('a\\x1b[2Jb c\\x9b2J');
+    const piped = await run('bedrock:plain', '--prompt', prompt);
+    expect(piped.stdout).toContain(prompt);
+    const json = await run('bedrock:plain', '--prompt', prompt, '--output', 'json');
+    expect(['\u001b', '\u009b'].filter((one) => json.stdout.includes(one))).toEqual([]);
+    expect(resultOf<{ result: string }>(json).result).toContain(prompt);
   });
 
   it('shows the tokens that the model counted', async () => {
