@@ -92,7 +92,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     collect() {
       this.reset();
       for (const [name, { running, waiting }] of gauges.lanes()) {
-        const lane = laneLabel(name);
+        const lane = withoutAccount(name);
         // Added up: what is left of two ARNs may be the same.
         this.inc({ lane, state: 'running' }, running);
         this.inc({ lane, state: 'waiting' }, waiting);
@@ -106,7 +106,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     registers,
     collect() {
       this.reset();
-      for (const [name, count] of gauges.sleeping()) this.inc({ lane: laneLabel(name) }, count);
+      for (const [name, count] of gauges.sleeping()) this.inc({ lane: withoutAccount(name) }, count);
     },
   });
   new Gauge({
@@ -118,7 +118,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       this.reset();
       for (const [name] of gauges.lanes()) {
         const limit = gauges.throttledTo(name);
-        if (limit !== undefined) this.set({ lane: laneLabel(name) }, limit);
+        if (limit !== undefined) this.set({ lane: withoutAccount(name) }, limit);
       }
     },
   });
@@ -151,9 +151,16 @@ export function createMetrics(gauges: Gauges): Metrics {
     registers,
     collect() {
       this.reset();
+      const ratios = new Map<string, number>();
       for (const { limit, used } of gauges.limitUses()) {
         const { kind, name, frequency, maxTokens } = limit;
-        if (kind !== 'user' && maxTokens > 0) this.set({ kind, name, frequency }, used / maxTokens);
+        if (kind === 'user' || maxTokens <= 0) continue;
+        const labels = { kind, name: limitName(kind, name), frequency };
+        const key = JSON.stringify(labels);
+        // Of two that look the same the one that is nearer to its end.
+        const ratio = Math.max(ratios.get(key) ?? 0, used / maxTokens);
+        ratios.set(key, ratio);
+        this.set(labels, ratio);
       }
     },
   });
@@ -161,21 +168,28 @@ export function createMetrics(gauges: Gauges): Metrics {
   return {
     registry,
     taskEnded: (labels, seconds) => tasks.observe(labels, seconds),
-    callEnded: (labels, seconds) => calls.observe(labels, seconds),
-    tokens(labels, prompt, completion) {
+    callEnded: (labels, seconds) => calls.observe({ ...labels, model: withoutAccount(labels.model) }, seconds),
+    tokens({ integration, model }, prompt, completion) {
+      const labels = { integration, model: withoutAccount(model) };
       if (prompt !== undefined) tokens.inc({ ...labels, kind: 'prompt' }, prompt);
       if (completion !== undefined) tokens.inc({ ...labels, kind: 'completion' }, completion);
     },
-    cacheAsked(labels, hits, misses) {
+    cacheAsked({ integration, model }, hits, misses) {
+      const labels = { integration, model: withoutAccount(model) };
       cacheAnswers.inc({ ...labels, result: 'hit' }, hits);
       cacheAnswers.inc({ ...labels, result: 'miss' }, misses);
     },
-    // Users are many, and their names are addresses: they are counted together.
-    refusedByLimit: ({ kind, name, frequency }) => refused.inc({ kind, name: kind === 'user' ? '' : name, frequency }),
+    refusedByLimit: ({ kind, name, frequency }) => refused.inc({ kind, name: limitName(kind, name), frequency }),
   };
 }
 
+/** Users are many, and their names are addresses: they are counted together. A model may be named by an ARN. */
+function limitName(kind: LimitKind, name: string): string {
+  if (kind === 'user') return '';
+  return kind === 'model' ? withoutAccount(name) : name;
+}
+
 /** An ARN's account is nobody's business here; what follows it names the model. */
-function laneLabel(lane: string): string {
-  return lane.replace(/arn:[^/]*:([^:/]+\/.+)$/, '$1');
+function withoutAccount(name: string): string {
+  return name.replace(/arn:[^/]*:([^:/]+\/.+)$/, '$1').replace(/(arn:(?:[^:]*:){3})\d{12}(?=:)/, '$1');
 }
