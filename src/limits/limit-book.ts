@@ -1,3 +1,4 @@
+import type { RecordFault } from '../catalog/records.ts';
 import type { Snapshot } from '../catalog/snapshot.ts';
 import { ServiceError } from '../errors.ts';
 import { splitQualified } from '../integrations/names.ts';
@@ -19,7 +20,10 @@ export interface Limit {
 }
 
 export interface LimitBook {
-  /** The limits on these accounts. Throws RECORD_INVALID where a subject's or a group's record cannot be read and seems to set one. */
+  /**
+   * The limits on these accounts. Throws RECORD_INVALID where a record cannot be read and seems to set one: a subject's, a group's, or
+   * that of another model of the same id.
+   */
   on(snapshot: Snapshot, accounts: readonly Account[]): readonly Limit[];
   /** The same for one account; of a record that cannot be read none. */
   of(snapshot: Snapshot, account: Account): readonly Limit[];
@@ -31,17 +35,26 @@ const NONE: readonly Limit[] = [];
 
 /** Which limits there are, by the records of a snapshot. */
 export function createLimitBook(): LimitBook {
-  let known: { readonly models: unknown; readonly limits: ReadonlyMap<string, readonly Limit[]> } | undefined;
+  let known:
+    | {
+        readonly models: unknown;
+        readonly limits: ReadonlyMap<string, readonly Limit[]>;
+        readonly broken: readonly Broken[];
+      }
+    | undefined;
 
-  /** Those of each lane, worked out once for each state of the models: of aliases the tightest of each frequency. */
-  function ofLane(snapshot: Snapshot, lane: string): readonly Limit[] {
+  /** Worked out once for each state of the models. */
+  function ofModels(snapshot: Snapshot) {
     const { models } = snapshot.parts.tables;
-    if (known?.models !== models) known = { models, limits: tightest(modelLimits(snapshot)) };
-    return known.limits.get(lane) ?? NONE;
+    if (known?.models !== models)
+      known = { models, limits: tightest(modelLimits(snapshot)), broken: [...brokenModels(snapshot)] };
+    return known;
   }
 
   function of(snapshot: Snapshot, account: Account): readonly Limit[] {
-    if (account.startsWith(MODEL_ACCOUNT)) return ofLane(snapshot, account.slice(MODEL_ACCOUNT.length));
+    // Of aliases the tightest of each frequency.
+    if (account.startsWith(MODEL_ACCOUNT))
+      return ofModels(snapshot).limits.get(account.slice(MODEL_ACCOUNT.length)) ?? NONE;
     const set = recordOf(account);
     const found = set === undefined ? undefined : snapshot.lookup(set.table, set.name);
     if (set === undefined || found?.kind !== 'found') return NONE;
@@ -58,7 +71,9 @@ export function createLimitBook(): LimitBook {
           limits ??= [];
           limits.push(limit);
         }
-        demandReadable(snapshot, account);
+        if (account.startsWith(MODEL_ACCOUNT))
+          demandReadableAliases(ofModels(snapshot).broken, account.slice(MODEL_ACCOUNT.length));
+        else demandReadable(snapshot, account);
       }
       return limits ?? NONE;
     },
@@ -123,15 +138,40 @@ function tightest(limits: Iterable<Limit>): ReadonlyMap<string, readonly Limit[]
 
 /** Nobody spends without a limit because its record is broken. A call whose integration or model cannot be read fails by itself. */
 function demandReadable(snapshot: Snapshot, account: Account): void {
-  if (account.startsWith(MODEL_ACCOUNT)) return;
   const set = recordOf(account);
   if (set === undefined || set.kind === 'integration') return;
   const entry = snapshot.parts.tables[set.table].get(set.name);
   if (entry?.lookup.kind !== 'invalid' || !entry.raw.includes('maxTokens')) return;
-  const { key, field, message } = entry.lookup.fault;
-  throw new ServiceError(
-    'RECORD_INVALID',
-    `The record of the ${set.kind} ${set.name} seems to set a token limit and cannot be read (${key}, field ${field}: ${message}). ` +
-      'An administrator has to mend it',
-  );
+  throw seemsToLimit(`the ${set.kind} ${set.name} seems to set a token limit`, entry.lookup.fault);
+}
+
+/** A model's record that cannot be read, and in whose text a limit stands. */
+interface Broken {
+  readonly name: string;
+  readonly raw: string;
+  readonly fault: RecordFault;
+}
+
+/** Also those of lanes, which aliases share: see `laneLimits`. */
+const LIMITS_OF_MODELS = /maxTokens|maxConcurrency|requestsPerMinute|tokensPerMinute/;
+
+function* brokenModels(snapshot: Snapshot): Iterable<Broken> {
+  for (const [name, { lookup, raw }] of snapshot.parts.tables.models) {
+    if (lookup.kind === 'invalid' && LIMITS_OF_MODELS.test(raw)) yield { name, raw, fault: lookup.fault };
+  }
+}
+
+/** Nobody spends by one name of a model because the record of another, which limits both, is broken. */
+function demandReadableAliases(broken: readonly Broken[], lane: string): void {
+  const [, integration = '', id = ''] = /^([^:]*):(.*)$/s.exec(lane) ?? [];
+  for (const { name, raw, fault } of broken) {
+    const isAlias = name === lane || (name.startsWith(`${integration}:`) && raw.includes(JSON.stringify(id)));
+    if (isAlias) throw seemsToLimit(`the model ${name} seems to set a limit for the same id`, fault);
+  }
+}
+
+function seemsToLimit(what: string, { key, field, message }: RecordFault): ServiceError {
+  const said = `The record of ${what} and cannot be read (${key}, field ${field}: ${message}). An administrator has to mend it`;
+  // A model may be named by an ARN, and this is read by whoever runs the other.
+  return new ServiceError('RECORD_INVALID', said.replaceAll(/(?<=arn:(?:[^:\s]*:){3})\d{12}(?=:)/g, '…'));
 }

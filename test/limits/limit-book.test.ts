@@ -70,6 +70,48 @@ describe('the limits that concern a call', () => {
     await expect(limitsOf('bob', 'prod:d', world)).resolves.toEqual(['integration prod 900 monthly']);
   });
 
+  it.each([
+    [
+      'of the same id, by its text',
+      'prod:b',
+      '{"configuration":{"modelId":"one"},"maxTokens":"40","frequency":"daily"}',
+    ],
+    ['of the same id, no JSON', 'prod:b', '{"configuration":{"modelId":"one"},"maxTokens":40,'],
+    ['of the id itself', 'prod:one', '{"configuration":{"timeoutMs":"x","maxConcurrency":2}}'],
+    ['of the same id, with another limit', 'prod:b', '{"configuration":{"modelId":"one","requestsPerMinute":"1"}}'],
+  ])('cannot be known where another model’s record is broken and seems to set one: %s', async (_, name, text) => {
+    const world: World = { ...LIMITED, models: { ...LIMITED.models, [name]: text } };
+    await expect(limitsOf(undefined, 'prod:one', world)).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining(`The record of the model ${name} seems to set a limit`),
+    });
+    // Another model, or the same id of another integration, is none of its business.
+    await expect(limitsOf(undefined, 'prod:d', world)).resolves.toEqual(['integration prod 900 monthly']);
+    await expect(limitsOf(undefined, 'other:one', world)).resolves.toEqual(['integration prod 900 monthly']);
+    expect(named(createLimitBook().of(await snapshotOf(world), 'MODEL:prod:one'))).not.toEqual([]);
+  });
+
+  it('cannot be known by a broken record that an ARN names, whose account is not told', async () => {
+    const arn = 'prod:arn:aws:bedrock:us-east-1:111122223333:imported-model/x';
+    const world: World = {
+      ...LIMITED,
+      models: { ...LIMITED.models, [arn]: '{"configuration":{"modelId":"one"},"maxTokens":"x"}' },
+    };
+    const refused = limitsOf(undefined, 'prod:one', world);
+    await expect(refused).rejects.toThrow('imported-model/x');
+    await expect(refused).rejects.not.toThrow('111122223333');
+  });
+
+  it('are as before where another model’s broken record sets none, or is of another id', async () => {
+    for (const text of [
+      '{"configuration":{"modelId":"one","timeoutMs":"x"}}',
+      '{"configuration":{"modelId":"oneself"},"maxTokens":"x"}',
+    ]) {
+      const world: World = { ...LIMITED, models: { ...LIMITED.models, 'prod:e': text } };
+      expect(await limitsOf(undefined, 'prod:one', world)).toHaveLength(3);
+    }
+  });
+
   it('are as before where a broken record sets none', async () => {
     const world = { ...LIMITED, groups: { analysts: '{"descripton":"x"}' } };
     expect(await limitsOf('app:claims', 'prod:d', world)).toEqual([
