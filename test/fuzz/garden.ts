@@ -55,7 +55,7 @@ export async function startGarden({
     await caller.post(`/api/prompts/${NAME}?version=2`, 'Hello');
     await admin.put(`/api/groups/${NAME}`, {});
     await admin.put(`/api/users/${NAME}`, {});
-    await admin.put(`/api/applications/${NAME}`, { name: NAME });
+    await admin.post('/api/manifests/apply', { manifest: { applications: { [NAME]: {} } } });
     await admin.post('/api/roles', { name: NAME });
     const application = { type: 'APPLICATION', id: NAME };
     const subject = { type: 'USER', id: caller.userId };

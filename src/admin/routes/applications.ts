@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { nameFault } from '../../catalog/records.ts';
 import { ServiceError } from '../../errors.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { callerOf, demandAccess } from '../access/caller.ts';
@@ -10,7 +9,7 @@ import { applicationAsked } from '../access/targets.ts';
 import { answers, noBody, nothing } from '../http/schemas.ts';
 import { demandVersion, tellVersion } from '../http/versions.ts';
 import type { AdminParts } from '../parts.ts';
-import { deleteRecords, demandRecord, editsForNew, fieldsOf, rawOf, recordText } from '../records.ts';
+import { deleteRecords, demandRecord, fieldsOf, rawOf, recordText } from '../records.ts';
 import { applicationOnWire, applicationUpdate, wireApplication } from '../wire/access.ts';
 import { limitOf, limitToWrite } from '../wire/common.ts';
 import { withRoles } from './roles.ts';
@@ -76,7 +75,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
     app.put('/applications/:id', {
       schema: {
         tags,
-        summary: 'Change an application; one that is named here and does not exist is made by ADMIN',
+        summary: 'Change an application',
         description: 'Which workflows run as it, and its token limit, are for ADMIN.',
         params: path,
         body: applicationUpdate,
@@ -90,12 +89,15 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
         await writer.change([key], (snapshot) => {
           const caller = callerOf(snapshot, subject);
           demandAccess(caller, 'UPDATE', applicationAsked(id));
-          const bad = nameFault('applications', id);
-          if (bad !== undefined) throw new ServiceError('REQUEST_INVALID', `id: ${bad}`);
           const raw = rawOf(snapshot, 'applications', id);
           demandVersion(request, raw);
-          if (raw === undefined && !caller.isAdmin)
-            throw new ServiceError('NOT_FOUND', `There is no application ${id}`);
+          // Nobody chooses the id of one that is made here: that of a deleted one must not come back.
+          if (raw === undefined) {
+            throw new ServiceError(
+              'NOT_FOUND',
+              `There is no application ${id}: POST /api/applications makes one, and gives it its id`,
+            );
+          }
           const found = snapshot.application(id);
           const json = fieldsOf(snapshot, 'applications', id);
           const patterns = workflows ?? found?.workflows ?? [];
@@ -127,11 +129,7 @@ export function applicationRoutes(parts: AdminParts): FastifyPluginAsyncZod {
             before: raw,
             after: recordText('applications', fields, { caller, before: json }),
           };
-          const swept =
-            raw === undefined
-              ? editsForNew({ names, snapshot, caller }, { kind: 'applications', name: id }, undefined)
-              : [];
-          return { edits: [edit, ...swept], result: undefined };
+          return { edits: [edit], result: undefined };
         });
         const { raw, record } = demandRecord(catalog.current(), 'applications', id);
         tellVersion(reply, raw);

@@ -40,6 +40,8 @@ const RECORDS = [
 
 async function create(path: string, method: string, body: unknown): Promise<void> {
   if (path.startsWith('/api/roles')) await server.admin.post('/api/roles', { name: 'r' });
+  if (path.startsWith('/api/applications'))
+    await server.admin.post('/api/manifests/apply', { manifest: { applications: { a: {} } } });
   expect(await server.admin.call(method, path, { body })).toMatchObject({ status: 200 });
   await expect.poll(async () => (await second.admin.get(path)).status).toBe(200);
 }

@@ -20,13 +20,21 @@ const EVERYTHING = ['CREATE', 'READ', 'EXECUTE', 'UPDATE', 'DELETE'];
 const names = () => keyNames(server.prefix);
 
 async function application(id: string, roles: readonly string[] = []) {
-  await server.admin.put(`/api/applications/${id}`, { name: id });
+  await server.admin.post('/api/manifests/apply', { manifest: { applications: { [id]: {} } } });
   for (const role of roles) await server.admin.post(`/api/applications/${id}/roles/${role}`);
   const { body: key } = await server.admin.post(`/api/applications/${id}/accessKeys`);
   return { key, client: server.client(await tokenFor(server.client(), key)) };
 }
 
 describe('rule 8: an application made anew under the id of a deleted one', () => {
+  it('is not made by a PUT of its id: that is a 404 that names what makes one, and POST chooses the id itself', async () => {
+    const absent = await server.admin.put('/api/applications/chosen', { name: 'chosen' });
+    expect(absent).toMatchObject({ status: 404, body: { message: expect.stringContaining('POST /api/applications') } });
+    expect(await redis.hexists(names().hash('applications'), 'chosen')).toBe(0);
+    const made = await server.admin.post('/api/applications', { id: 'chosen', name: 'chosen' });
+    expect(made.body.id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it('may not grant on what the old one created', async () => {
     const old = await application('maker', ['USER']);
     await old.client.post('/api/integrations/provider/made', { configuration: ACCESS_KEY });

@@ -133,7 +133,7 @@ describe('rule 13: whoever may not, reads the same whether the thing exists or n
     await server.admin.post('/api/integrations/provider/known-one', { configuration: ACCESS_KEY });
     await server.admin.post('/api/integrations/provider/known-one/integration/m', {});
     await server.admin.post('/api/prompts/known-one', 'Hi');
-    await server.admin.put('/api/applications/known-one', { name: 'known-one' });
+    await server.admin.post('/api/manifests/apply', { manifest: { applications: { 'known-one': {} } } });
     await server.admin.put('/api/groups/known-one', {});
     await server.admin.put('/api/users/known-one', {});
     const key = { application: 'known-one', applicationUid: 'u', enabled: true, createdAt: 0 };

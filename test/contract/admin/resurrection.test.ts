@@ -51,7 +51,9 @@ const RECORDS = [
   {
     kind: 'application',
     path: (name: string) => `/api/applications/${name}`,
-    make: (to: Pick<Replica, 'admin'>, name: string) => to.admin.put(`/api/applications/${name}`, { name }),
+    make: (to: Pick<Replica, 'admin'>, name: string) =>
+      // Through the API alone nobody chooses the id.
+      to.admin.post('/api/manifests/apply', { manifest: { applications: { [name]: {} } } }),
     target: (name: string) => ({ type: 'APPLICATION', id: name }),
     subject: (name: string) => ({ type: 'USER', id: `app:${name}` }),
   },

@@ -241,13 +241,16 @@ export const TABLE: readonly Row[] = [
   row('POST /api/applications', at('/api/applications'), ADMIN, () => ({ name: 'made' })),
   row(`GET ${A}`, application, ['ADMIN', 'READ']),
   row(`PUT ${A}`, application, ['ADMIN', 'UPDATE'], () => ({ name: 'other' }), 'one that is there'),
-  row(
-    `PUT ${A}`,
-    ({ id }) => `/api/applications/new${id}`,
-    ADMIN,
-    () => ({ name: 'other' }),
-    'a new one',
-  ),
+  {
+    ...row(
+      `PUT ${A}`,
+      ({ id }) => `/api/applications/new${id}`,
+      ADMIN,
+      () => ({ name: 'other' }),
+      'one that is not there',
+    ),
+    answer: 404,
+  },
   row(`PUT ${A}`, application, ADMIN, () => ({ name: 'other', workflows: ['*'] }), 'which workflows run as it'),
   row(`DELETE ${A}`, application, ['ADMIN', 'DELETE']),
   row(`POST ${A}/roles/{role}`, then(application, '/roles/USER'), ADMIN, nothing),
