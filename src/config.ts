@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { messageOf, ServiceError } from './errors.ts';
@@ -89,6 +90,25 @@ const hostNames = z.string().transform((text, context): string[] => {
   return names;
 });
 
+const proxies = z.string().transform((text, context): string[] => {
+  const ranges = text.split(',').map((part) => part.trim());
+  for (const range of ranges) {
+    const fault = rangeFault(range);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: `"${range}" ${fault}` });
+  }
+  return ranges;
+});
+
+/** What keeps a text from being an address or a range of them; undefined for one that is. */
+function rangeFault(text: string): string | undefined {
+  const [address = '', bits, ...rest] = text.split('/');
+  const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const isOne = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most);
+  if (most === 0 || address.includes('%') || !isOne || rest.length > 0)
+    return 'is not an address, or a range such as 10.0.0.0/8';
+  return Number(bits) === 0 ? 'would believe everybody where they come from' : undefined;
+}
+
 const anonymousSubject = z.string().transform((text, context): Subject => {
   const subject = parseSubject(text);
   if (subject !== undefined) return subject;
@@ -124,6 +144,7 @@ const environment = z.object({
   ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: wholeNumber(0, 65_535).default(8090),
   ADMIN_ALLOWED_HOSTS: hostNames.optional(),
+  ADMIN_TRUSTED_PROXIES: proxies.optional(),
   ANONYMOUS_SUBJECT: anonymousSubject.optional(),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -178,6 +199,8 @@ export interface Config {
     readonly port: number;
     /** Host names that requests may be made to, besides `localhost` and `host`. */
     readonly allowedHosts: readonly string[];
+    /** Addresses and ranges of proxies that are believed in `X-Forwarded-For`. */
+    readonly trustedProxies: readonly string[];
     /** Whose READ grants somebody without a token has, for what Conductor's UI asks. */
     readonly anonymous: Subject | undefined;
   };
@@ -221,6 +244,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
       host: values.ADMIN_HOST,
       port: values.ADMIN_PORT,
       allowedHosts: values.ADMIN_ALLOWED_HOSTS ?? [],
+      trustedProxies: values.ADMIN_TRUSTED_PROXIES ?? [],
       anonymous: values.ANONYMOUS_SUBJECT,
     },
     audit: { keptForMs: values.AUDIT_RETENTION_DAYS === undefined ? undefined : values.AUDIT_RETENTION_DAYS * DAY_MS },

@@ -117,6 +117,35 @@ describe('faults', () => {
   );
 });
 
+describe('ADMIN_TRUSTED_PROXIES', () => {
+  const trusted = (text: string) => parseConfig({ ADMIN_TRUSTED_PROXIES: text }).admin.trustedProxies;
+
+  it('are addresses and ranges; by default nobody is believed', () => {
+    expect(parseConfig({}).admin.trustedProxies).toEqual([]);
+    expect(trusted('10.0.0.1, 192.168.0.0/16,::1,fd00::/8')).toEqual(['10.0.0.1', '192.168.0.0/16', '::1', 'fd00::/8']);
+  });
+
+  it.each([
+    'proxy.example.com',
+    '10.0.0',
+    '10.0.0.0/33',
+    '::1/129',
+    '10.0.0.0/8/8',
+    '10.0.0.0/x',
+    '10.0.0.1,',
+    'fe80::1%eth0',
+    'true',
+    '1',
+  ])('of another form are a fault: %s', (text) => {
+    expect(() => trusted(text)).toThrow(/ADMIN_TRUSTED_PROXIES: "[^"]*" is not an address, or a range/);
+  });
+
+  it('are not everybody, and every fault is said', () => {
+    expect(() => trusted('0.0.0.0/0')).toThrow('ADMIN_TRUSTED_PROXIES: "0.0.0.0/0" would believe everybody');
+    expect(() => trusted('::/0, x')).toThrow(/"::\/0" would believe everybody.*"x" is not/);
+  });
+});
+
 describe('Conductor', () => {
   it.each([
     ['http://conductor:8080', 'http://conductor:8080/api'],

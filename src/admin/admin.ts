@@ -100,6 +100,7 @@ export async function startAdmin(connections: AdminConnections): Promise<Running
     log,
     version,
     allowedHosts: [config.admin.host, ...config.admin.allowedHosts],
+    trustedProxies: config.admin.trustedProxies,
     anonymous: config.admin.anonymous,
     authenticate,
     signingKey,

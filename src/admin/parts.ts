@@ -30,6 +30,8 @@ export interface AdminParts {
   readonly version: string;
   /** Host names that requests may be made to, besides `localhost`. */
   readonly allowedHosts: readonly string[];
+  /** Addresses and ranges of proxies that are believed in `X-Forwarded-For`. */
+  readonly trustedProxies: readonly string[];
   readonly anonymous: Subject | undefined;
   readonly authenticate: (token: string) => Promise<Proven>;
   readonly signingKey: SigningKey;

@@ -38,7 +38,7 @@ export async function buildServer(parts: AdminParts, served = routes(parts)): Pr
     exposeHeadRoutes: false,
     requestTimeout: 60_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4_096 },
-    trustProxy: false,
+    trustProxy: [...parts.trustedProxies],
     // What the router itself refuses, such as a path that is no text.
     frameworkErrors: (error, request, reply) => void sendProblem(request, reply, error),
   });

@@ -29,6 +29,7 @@ const parts = {
   log: createLog('silent'),
   version: '0',
   allowedHosts: [],
+  trustedProxies: [],
   anonymous: undefined,
   authenticate: neverAsked,
 } as unknown as AdminParts;

@@ -49,6 +49,26 @@ describe('rule 15: the token endpoint under attack', () => {
     expect(new Set(statuses)).toEqual(new Set([401, 429]));
   });
 
+  it('counts by the address that a proxy tells which is to be believed, and no other', async () => {
+    const behind = await server.replica({ ADMIN_TRUSTED_PROXIES: '10.9.9.9,127.0.0.0/8' });
+    const guess = async (keyId: string, forwardedFor: string) => {
+      const body = JSON.stringify({ keyId, keySecret: 'wrong' });
+      const headers = { 'content-type': 'application/json', 'x-forwarded-for': forwardedFor };
+      return (await fetch(`${behind.url}/api/token`, { method: 'POST', body, headers })).status;
+    };
+    try {
+      const statuses: number[] = [];
+      // What the guesser writes itself stands before what the proxies add.
+      for (let at = 0; at < 52; at += 1)
+        statuses.push(await guess(`behind-${at}`, `203.0.113.${at}, 198.51.100.1, 10.9.9.9`));
+      expect([statuses[0], statuses.at(-1)]).toEqual([401, 429]);
+      expect(await guess('another', '198.51.100.2, 10.9.9.9')).toBe(401);
+      expect(await guess('another', '198.51.100.1')).toBe(429);
+    } finally {
+      await behind.stop();
+    }
+  });
+
   it('and whose secret was right from there before still gets in', async () => {
     const { id, secret } = server.adminKey;
     const answer = await server.client().post('/api/token', { keyId: id, keySecret: secret });
