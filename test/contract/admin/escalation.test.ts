@@ -227,4 +227,18 @@ describe('rule 9: what a model’s name stands for is its integration’s affair
     await grant(other, provider('alias'), ['UPDATE']);
     expect(await other.post(path, { configuration: { modelId: 'x' } })).toMatchObject({ status: 200 });
   });
+
+  it('and UPDATE on it makes models, which are their maker’s, and gives nothing on those that are there', async () => {
+    await make('shared');
+    await maker.post(`${integration('shared')}/integration/m`, {});
+    await grant(other, provider('shared'), ['UPDATE']);
+    expect(await other.post(`${integration('shared')}/integration/own`, {})).toMatchObject({ status: 200 });
+    const held = async (model: string) => {
+      const query = `type=INTEGRATION&id=${encodeURIComponent(`shared:${model}`)}`;
+      const { body } = await server.admin.get(`/api/users/${other.userId}/checkPermissions?${query}`);
+      return Object.keys(body).filter((access) => body[access]);
+    };
+    expect((await held('own')).sort()).toEqual(['CREATE', 'DELETE', 'EXECUTE', 'READ', 'UPDATE']);
+    expect(await held('m')).toEqual(['UPDATE']);
+  });
 });
