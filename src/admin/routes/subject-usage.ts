@@ -38,6 +38,7 @@ const subjectUsage = z.object({
   promptTokens: z.number().int(),
   completionTokens: z.number().int(),
   totalTokens: z.number().int(),
+  cacheHits: z.number().int().describe('What was given from the cache: no call, no tokens.'),
 });
 
 /** Who used which models, and how much: ours, Orkes has none such. */
@@ -70,6 +71,7 @@ export function subjectUsageRoutes({ usage }: AdminParts): FastifyPluginAsyncZod
             promptTokens: use.promptTokens,
             completionTokens: use.completionTokens,
             totalTokens: use.promptTokens + use.completionTokens,
+            cacheHits: use.cacheHits,
           }))
           .sort((one, other) => other.totalTokens - one.totalTokens || compare(one, other))
           .slice(0, limit);

@@ -32,6 +32,7 @@ beforeAll(async () => {
         ...{ integration: 'prod', model, subject, tokens: { prompt, completion: 1 } },
         spent: { accounts: [], tokens: 0 },
       });
+    recorder.recordHits({ integration: 'prod', model: 'b', subject: 'USER:app:claims', hits: 3 });
     await recorder.flush();
   }
 });
@@ -43,7 +44,7 @@ afterAll(async () => {
 const path = '/api/usage/subjects';
 const line = (subject: string, api: string, promptTokens: number) => ({
   ...{ subject, integrationName: 'prod', api, calls: 2, promptTokens, completionTokens: 2 },
-  totalTokens: promptTokens + 2,
+  ...{ totalTokens: promptTokens + 2, cacheHits: 0 },
 });
 
 it('says who used what over 31 days, the most tokens first', async () => {
@@ -53,7 +54,7 @@ it('says who used what over 31 days, the most tokens first', async () => {
       line('USER:app:claims', 'a', 20),
       line('USER:al*ce', 'a', 14),
       line('USER:al*ce, and "more"', 'a', 14),
-      line('USER:app:claims', 'b', 2),
+      { ...line('USER:app:claims', 'b', 2), cacheHits: 6 },
     ],
   });
 });
