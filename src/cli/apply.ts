@@ -18,6 +18,7 @@ export function applyCommand(line: CommandLine): Command {
     'brings Redis to what YAML manifests say; prints a diff first; all or nothing',
     `
 Every fault of every manifest is listed with its file, line and column; then nothing is changed.
+REDIS_URL says where; bare secrets are sealed where ENCRYPTION_KEYS is set. Nothing but --prune deletes.
 Exit code 0: all is as the manifests say; 1: a manifest is not valid, or the answer was no; 2: wrong usage; 3: not reached.
 
 Examples:

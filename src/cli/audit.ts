@@ -8,6 +8,7 @@ export function auditCommand(line: CommandLine): Command {
     'shows who changed what, or with --denials who was denied what',
     `
 The oldest comes first. With --output json the last line is {records: […]}; with --follow every record is a line.
+Exit code 0: shown, be it nothing; 2: wrong usage; 3: Redis did not answer.
 
 Examples:
   bedrock-cohere audit --kind grants --since 7d

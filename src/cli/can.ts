@@ -7,7 +7,8 @@ export function canCommand(line: CommandLine): Command {
     'can',
     'explains whether a subject may use, see or change an integration, a model, a prompt or an application',
     `
-Exit code 0: allowed; 1: denied.
+It decides by the records of this moment, as a worker would. With --output json the answer says by which grant, or which is missing.
+Exit code 0: allowed; 1: denied; 2: wrong usage; 3: Redis did not answer.
 
 Examples:
   bedrock-cohere can app:claims bedrock-prod:cohere.embed-v4:0

@@ -6,7 +6,8 @@ export function checkCommand(line: CommandLine): Command {
     'check',
     'reads everything as a worker would and says what is wrong',
     `
-Exit code 0: nothing found; 1: findings; 3: Redis, Conductor or STS did not answer.
+It needs the variables of a worker, where the worker runs. Each finding names a key and a field of Redis, and the next step.
+Exit code 0: nothing found; 1: findings; 2: wrong usage; 3: Redis, Conductor or STS did not answer.
 
 Examples:
   bedrock-cohere check

@@ -13,9 +13,10 @@ export function exportCommand(line: CommandLine): Command {
     'writes the manifests that would recreate what Redis holds, without secrets',
     `
 For a secret stands ********, with which apply keeps what is stored; where nothing is, give it by hand, as a comment says.
-References (env:NAME, file:NAME) stay. Access
-keys and the keys of tokens are never exported. The order is stable, so that the file can live in a repository.
-Exit code 1: something is left out because it counts for nothing, such as a record that cannot be read.
+References (env:NAME, file:NAME) stay. Access keys and the keys of tokens are never exported. The order is stable, so that the
+file can live in a repository.
+Exit code 0: all is exported; 1: something is left out because it counts for nothing, such as a record that cannot be read;
+2: wrong usage; 3: Redis did not answer.
 
 Examples:
   bedrock-cohere export -f catalog.yaml

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { aclCommand } from './acl.ts';
 import { adminCommand } from './admin.ts';
 import { applyCommand } from './apply.ts';
@@ -39,11 +39,22 @@ export function buildProgram(line: CommandLine): Command {
     .description('Governed LLM tasks for any Conductor, on Cohere models in Amazon Bedrock.')
     .version(line.version, '--version', 'print the version')
     .addHelpText('after', `${FIRST_STEPS}${ENVIRONMENT}`)
+    .configureHelp({ optionDescription: describeOption })
     .showHelpAfterError('(bedrock-cohere --help shows every command)')
     .exitOverride();
   for (const create of COMMANDS) program.addCommand(inheriting(create(line), program));
   program.addCommand(inheriting(completionCommand(line, program), program));
   return program;
+}
+
+const HELP = new Help();
+
+/** As commander says it, but for the default of a flag that is simply not given. */
+function describeOption(option: Option): string {
+  const { defaultValue } = option;
+  const isAbsence = defaultValue === false || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  const shown = isAbsence ? Object.assign(Object.create(option) as Option, { defaultValue: undefined }) : option;
+  return HELP.optionDescription(shown);
 }
 
 /** A command that says what was typed wrong as the program does, and so do the commands within it. */

@@ -20,7 +20,8 @@ export function runCommand(line: CommandLine): Command {
     `
 It needs what a worker needs: REDIS_URL, ENCRYPTION_KEYS or the variables that secrets name, and AWS's own. The call stands in
 the line of its model and counts as a task's does. Without --as nobody's grants are asked for.
-Exit code 1: denied, or the model failed; 2: the inputs are not usable; 3: Redis or AWS did not answer.
+Exit code 0: the model answered; 1: denied, or the model failed; 2: wrong usage, or the inputs are not usable; 3: Redis or AWS did
+not answer.
 
 Examples:
   bedrock-cohere run bedrock-prod:cohere.embed-v4:0 --text "The roof leaked"

@@ -19,7 +19,8 @@ function rotateCommand(line: CommandLine): Command {
     'brings every secret in Redis under the newest key; may be run again at any time',
     `
 ENCRYPTION_KEYS: the new key first, the old ones behind it; workers and admins have it before (docs/secrets.md).
-Exit code 0: every secret is under the newest key; 1: some could not be brought there, each is named; 3: Redis did not answer.
+Exit code 0: every secret is under the newest key; 1: some could not be brought there, each is named;
+2: wrong usage; 3: Redis did not answer.
 
 Examples:
   ENCRYPTION_KEYS="2026-12:$(openssl rand -base64 32),$ENCRYPTION_KEYS" bedrock-cohere secrets rotate --dry-run

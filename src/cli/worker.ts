@@ -8,6 +8,7 @@ export function workerCommand({ variables, end }: CommandLine): Command {
     'long-polls Conductor and runs LLM tasks, until SIGTERM',
     `
 It is stateless: run any number of replicas. Health: /healthz, /readyz and /metrics on HTTP_PORT (9464).
+AWS's own variables say who calls Bedrock, ENCRYPTION_KEYS opens sealed secrets; bedrock-cohere check looks at all of it first.
 
 Examples:
   CONDUCTOR_SERVER_URL=http://localhost:8080 REDIS_URL=redis://localhost:6379 bedrock-cohere worker

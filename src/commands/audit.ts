@@ -27,6 +27,9 @@ export async function showAudit(
   terminal: Terminal,
   { variables, stdout }: { readonly variables: Variables; readonly stdout: NodeJS.WritableStream },
 ): Promise<number> {
+  // What is typed wrong is said whether or not Redis is there.
+  filterOf(flags, Date.now());
+  limitOf(flags.limit);
   const stop = new AbortController();
   void firstSignal(() => process.exit(0)).then(() => stop.abort());
   stdout.on('error', () => stop.abort());

@@ -23,6 +23,8 @@ export interface CanQuestion {
 
 /** `can`, by the records of the Redis that the environment names. */
 export async function can(question: CanQuestion, terminal: Terminal, variables: Variables): Promise<number> {
+  // What is typed wrong is said whether or not Redis is there.
+  readQuestion(question);
   return await withRedis(variables, async ({ redis, names }) =>
     runCan(await loadSnapshot(redis, names), question, terminal),
   );
@@ -31,12 +33,7 @@ export async function can(question: CanQuestion, terminal: Terminal, variables: 
 /** Explains a decision as a worker, or the API, would take it now. 0: allowed, 1: denied. Throws USAGE for malformed words. */
 export function runCan(snapshot: Snapshot, question: CanQuestion, terminal: Terminal): number {
   const { access } = question;
-  const subject = parseSubject(question.subject);
-  if (subject === undefined)
-    throw new ServiceError('USAGE', `can: "${question.subject}" is not USER:x, GROUP:x, ROLE:x, app:x or a user id`);
-  const target = parseTarget(question.target);
-  if (target.kind === 'application' && access === undefined)
-    throw new ServiceError('USAGE', `can: no task runs on ${question.target}; say --access READ, UPDATE or DELETE`);
+  const { subject, target } = readQuestion(question);
   const decision = explain(snapshot, subject, target, access);
   const unknown = unknownSubject(snapshot, subject);
   if (unknown !== undefined) terminal.warn(unknown);
@@ -57,6 +54,16 @@ export function runCan(snapshot: Snapshot, question: CanQuestion, terminal: Term
     missing: decision.kind === 'deny' ? decision.missing : null,
   });
   return decision.kind === 'allow' ? 0 : 1;
+}
+
+function readQuestion({ access, ...typed }: CanQuestion): { readonly subject: Subject; readonly target: Asked } {
+  const subject = parseSubject(typed.subject);
+  if (subject === undefined)
+    throw new ServiceError('USAGE', `can: "${typed.subject}" is not USER:x, GROUP:x, ROLE:x, app:x or a user id`);
+  const target = parseTarget(typed.target);
+  if (target.kind === 'application' && access === undefined)
+    throw new ServiceError('USAGE', `can: no task runs on ${typed.target}; say --access READ, UPDATE or DELETE`);
+  return { subject, target };
 }
 
 type Asked =

@@ -33,6 +33,19 @@ describe('--help', () => {
     },
   );
 
+  it('tells the default of a flag that takes a value, and none of one that is simply not given', () => {
+    for (const [path, command] of leaves(PROGRAM)) expect(helpOf(command), path).not.toMatch(/default:\s+(false|\[\])/);
+    expect(helpOf(PROGRAM.commands.find((each) => each.name() === 'audit') ?? PROGRAM)).toContain('(default: "50")');
+  });
+
+  it.each(['apply', 'export', 'can', 'check', 'run', 'bootstrap', 'audit', 'secrets rotate'])(
+    'of %s says what each exit code means',
+    (path) => {
+      const help = helpOf([...leaves(PROGRAM)].find(([words]) => words === path)?.[1] ?? PROGRAM);
+      expect(help).toMatch(/Exit code 0: .*2: wrong usage[^;]*;\s3: /s);
+    },
+  );
+
   it('shows in its examples only flags that there are', () => {
     for (const [path, command] of leaves(PROGRAM)) {
       const [, examples = ''] = helpOf(command).split('Examples:\n');

@@ -13,6 +13,7 @@ export async function readManifestFiles(
 ): Promise<ManifestSource[]> {
   const sources: ManifestSource[] = [];
   for (const path of paths) {
+    if (path === '') throw new ServiceError('USAGE', 'apply: -f "" names no file');
     if (path === '-') {
       sources.push({ file: '(standard input)', text: await textOf(stdin) });
       continue;
