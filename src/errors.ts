@@ -27,7 +27,10 @@ export const ERROR_CODES = {
   PROMPT_VARIABLES_MISSING: { retryable: false, meaning: 'The prompt has variables that the task does not give.' },
   RECORD_INVALID: { retryable: false, meaning: 'A record in Redis that this task needs cannot be read.' },
   SECRET_UNAVAILABLE: { retryable: false, meaning: 'A secret of the integration cannot be opened.' },
-  CREDENTIALS_FAILED: { retryable: false, meaning: 'AWS refused the credentials of the integration, or there are none.' },
+  CREDENTIALS_FAILED: {
+    retryable: false,
+    meaning: 'AWS refused the credentials of the integration, or there are none.',
+  },
   MODEL_NOT_FOUND: { retryable: false, meaning: 'Bedrock does not know the model, or its life has ended.' },
   REQUEST_REFUSED: { retryable: false, meaning: 'Bedrock refused the request as invalid.' },
   TOKEN_LIMIT_REACHED: {
