@@ -133,7 +133,7 @@ describe('what a save does not speak of', () => {
 describe('defaults that are none', () => {
   it.each([
     ['{"temprature":1}', 'defaults.temprature: unknown key. Did you mean "temperature"?'],
-    ['{"temperature":"SEKRET"}', 'defaults.temperature: a number'],
+    ['{"temperature":"SEKRET"}', 'defaults.temperature: must be a number'],
     ['{"dimensions":256}', 'defaults.dimensions: unknown key.'],
     ['SEKRET', 'defaults: not JSON'],
     ['[]', /^defaults: /],
@@ -149,7 +149,7 @@ describe('defaults that are none', () => {
     const answer = await server.admin.post('/api/prompts', [
       { name: 'refused', template: 'x', defaults: { topK: [] } },
     ]);
-    expect(answer).toMatchObject({ status: 400, body: { message: expect.stringMatching(/defaults\.topK: a number/) } });
+    expect(answer).toMatchObject({ status: 400, body: { message: expect.stringMatching(/defaults\.topK: must be a number/) } });
   });
 });
 
