@@ -103,14 +103,15 @@ function nameOf({ model: { integration, model } }: Prepared): { readonly integra
   return { integration, model };
 }
 
-/** In chunks, so that neither Redis nor this process is held by a long list. */
+/** In chunks, so that neither Redis nor this process is held by a long list; no more of them than Redis answers soon. */
 async function find(answers: AnswerCache, place: AnswerPlace, cached: CachedPlan): Promise<readonly unknown[]> {
-  const values: unknown[] = [];
-  while (values.length < cached.pieces) {
-    const count = Math.min(LOOKED_UP_AT_ONCE, cached.pieces - values.length);
-    const digests = Array.from({ length: count }, (_, index) => digestOf(cached.determinants(values.length + index)));
+  const values = new Array<unknown>(cached.pieces).fill(undefined);
+  for (let from = 0; from < cached.pieces; from += LOOKED_UP_AT_ONCE) {
+    const count = Math.min(LOOKED_UP_AT_ONCE, cached.pieces - from);
+    const digests = Array.from({ length: count }, (_, index) => digestOf(cached.determinants(from + index)));
     const found = await answers.find(place, digests);
-    values.push(...digests.map((_, index) => (cached.isValue(found[index]) ? found[index] : undefined)));
+    if (found === undefined) break;
+    for (const [index, value] of found.entries()) if (cached.isValue(value)) values[from + index] = value;
   }
   return values;
 }

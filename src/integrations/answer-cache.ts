@@ -29,10 +29,10 @@ export interface CachedAnswer {
 
 export interface AnswerCache {
   /**
-   * What is kept for each digest; undefined where nothing is. Never rejects: where Redis does not answer soon, nothing is
-   * kept. Values are as they stand in Redis, whoever wrote them there: to be checked by the caller.
+   * What is kept for each digest; undefined where nothing is. Never rejects: undefined where Redis does not answer soon. Values are
+   * as they stand in Redis, whoever wrote them there: to be checked by the caller.
    */
-  find(place: AnswerPlace, digests: readonly string[]): Promise<readonly unknown[]>;
+  find(place: AnswerPlace, digests: readonly string[]): Promise<readonly unknown[] | undefined>;
   /** In the background; what cannot be written is not kept. */
   keep(place: AnswerPlace, bounds: AnswerBounds, answers: readonly CachedAnswer[]): void;
 }

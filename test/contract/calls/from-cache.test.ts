@@ -474,6 +474,23 @@ describe('what is kept', () => {
     expect(made.sent.map(({ body }) => body['message'])).toEqual(['Other: x']);
   });
 
+  it('is looked for no further where Redis does not answer: a long list waits for one look', async () => {
+    const looks: number[] = [];
+    const { output, sent } = await embeddings({
+      cache: {
+        ...cache,
+        async find(_, digests) {
+          looks.push(digests.length);
+          return undefined;
+        },
+      },
+    });
+    const all = await output({ model: EMBED, texts: texts(...range(0, 300)) });
+    expect(all).toMatchObject({ result: range(0, 300).map((number) => [number]), promptTokens: 300 });
+    expect(sent).toHaveLength(4);
+    expect(looks).toEqual([96]);
+  });
+
   it('takes no turn in the lane, and neither waits nor counts for a limit', async () => {
     const { output } = await embeddings();
     await output(input);

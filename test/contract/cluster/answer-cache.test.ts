@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { createAnswerCache } from '../../../src/cluster/answer-cache.ts';
 import { type AnswerPlace, digestOfRecords } from '../../../src/integrations/answer-cache.ts';
 import { keyNames } from '../../../src/redis/keys.ts';
@@ -92,6 +92,45 @@ describe('answers that replicas keep for each other', () => {
     expect(await redis.zcard(keys().expiries)).toBe(11);
   });
 
+  it('hold Redis for no more than some hundred old ones at once: what finds no room for that is not kept', async () => {
+    const bounds = { ttlSeconds: 60, maxMegabytes: 0.3 };
+    for (let from = 0; from < 1_200; from += 400) {
+      await keep(
+        PLACE,
+        Array.from({ length: 400 }, (_, index) => `n${String(from + index).padStart(4, '0')}`),
+        bounds,
+      );
+    }
+    const left: number[] = [];
+    for (let tries = 0; tries < 2; tries += 1) {
+      const cache = replica();
+      cache.keep(PLACE, bounds, [{ digest: 'large', value: 'x'.repeat(250_000) }]);
+      await cache.settled();
+      left.push(await redis.zcard(keys().expiries));
+      expect(Number(await redis.hget(keys().values, 'bytes'))).toBeLessThanOrEqual(300_000);
+    }
+    expect(left[0]).toBe(700);
+    expect((await find(PLACE, 'large'))?.[0]).toHaveLength(250_000);
+  });
+
+  it('make no room for one that is larger than all of it may be', async () => {
+    const bounds = { ttlSeconds: 60, maxMegabytes: 0.1 };
+    await keep(PLACE, ['a'], bounds);
+    const cache = replica();
+    cache.keep(PLACE, bounds, [{ digest: 'large', value: 'x'.repeat(100_000) }]);
+    await cache.settled();
+    expect(await find(PLACE, 'a', 'large')).toEqual([{ of: 'a' }, undefined]);
+  });
+
+  it('are kept anew where somebody took them out by hand, and the sum is of what is not there', async () => {
+    await keep(PLACE, ['a']);
+    await redis.del(keys().expiries);
+    await redis.hset(keys().values, 'bytes', 5_000_000);
+    await keep(PLACE, ['b']);
+    expect(await find(PLACE, 'a', 'b')).toEqual([undefined, { of: 'b' }]);
+    expect(Number(await redis.hget(keys().values, 'bytes'))).toBeLessThan(500);
+  });
+
   it('of more than a million characters are not kept', async () => {
     const cache = replica();
     cache.keep(PLACE, { ...BOUNDS, maxMegabytes: 64 }, [
@@ -162,6 +201,21 @@ describe('answers that were kept under other records', () => {
     expect(await find(now, 'b')).toEqual([{ of: 'b' }]);
   });
 
+  it('are looked at once each, however many change together', async () => {
+    const cache = replica();
+    const models = Array.from({ length: 200 }, (_, number) => `model-${number}`);
+    const worldOf = (configuration: object) => ({
+      ...worldWith({}),
+      models: Object.fromEntries(models.map((model) => [`prod:${model}`, { configuration }])),
+    });
+    for (const model of models) await cache.find({ ...PLACE, model }, ['a']);
+    const snapshot = await snapshotOf(worldOf(CACHED));
+    const looked = vi.spyOn(snapshot, 'model');
+    cache.look(snapshot);
+    await cache.settled();
+    expect(looked).toHaveBeenCalledTimes(200);
+  });
+
   it('are told apart by all of the model’s record and of where it is called, and by no secret', async () => {
     const { records } = await placeIn(worldWith(CACHED));
     expect((await placeIn(worldWith(CACHED))).records).toBe(records);
@@ -188,10 +242,27 @@ describe('where Redis keeps no answers', () => {
     away.on('error', () => undefined);
     const cache = createAnswerCache({ redis: away, names, log: captured.log });
     cache.keep(PLACE, BOUNDS, of('a'));
-    expect(await cache.find(PLACE, ['a', 'b'])).toEqual([undefined, undefined]);
+    cache.keep(PLACE, BOUNDS, of('b'));
+    for (let looks = 0; looks < 2; looks += 1) expect(await cache.find(PLACE, ['a', 'b'])).toBeUndefined();
     await cache.settled();
     away.disconnect();
-    expect(captured.lines.filter(({ msg }) => String(msg).startsWith('Redis keeps no answers'))).toHaveLength(1);
+    expect(captured.lines.map(({ msg }) => String(msg).split(':')[0]).toSorted()).toEqual([
+      'Redis gives no answers back',
+      'Redis keeps no more answers',
+    ]);
+  });
+
+  it('but gives those back that it has, it is said once, too', async () => {
+    const captured = capturedLog();
+    await keep(PLACE, ['a']);
+    await redis.set(keys().expiries, 'a stranger’s');
+    const cache = replica(captured.log);
+    for (const digest of ['b', 'c', 'd']) {
+      expect(await cache.find(PLACE, ['a'])).toEqual([{ of: 'a' }]);
+      cache.keep(PLACE, BOUNDS, of(digest));
+      await cache.settled();
+    }
+    expect(captured.lines).toHaveLength(1);
   });
 
   it('because something else stands in their place, calls go on', async () => {
@@ -200,8 +271,8 @@ describe('where Redis keeps no answers', () => {
     const cache = replica(captured.log);
     cache.keep(PLACE, BOUNDS, of('a'));
     await cache.settled();
-    expect(await cache.find(PLACE, ['a'])).toEqual([undefined]);
-    expect(captured.lines.map(({ msg }) => msg)).toContain('Redis keeps no answers: models are called for all of them');
+    expect(await cache.find(PLACE, ['a'])).toBeUndefined();
+    expect(captured.lines).toHaveLength(2);
   });
 
   it('what stands there and is no JSON is not found', async () => {
