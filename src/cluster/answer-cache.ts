@@ -95,7 +95,7 @@ export interface AnswerCacheParts {
 
 /** Answers kept in Redis, those of each model by themselves: bounded in time and size, and gone with the records they were made under. */
 export interface SharedAnswers extends AnswerCache {
-  /** Throws away what was kept under records that are not those of this snapshot. */
+  /** Throws away what was kept under records that are not those of this snapshot; from now on keeps nothing under others. */
   look(snapshot: Snapshot): void;
   /** Resolves once what is under way is written, or was refused. */
   settled(): Promise<void>;
@@ -104,6 +104,8 @@ export interface SharedAnswers extends AnswerCache {
 export function createAnswerCache({ redis, names, log }: AnswerCacheParts): SharedAnswers {
   const watched = new LRUCache<string, AnswerPlace>({ max: WATCHED });
   const writing = new Set<Promise<unknown>>();
+  /** What was looked at last. */
+  let latest: Snapshot | undefined;
   let underWay = 0;
   // Each by itself: a Redis that is full still answers looks.
   const looked = reporting('Redis gives no answers back: models are called for all of them');
@@ -144,6 +146,8 @@ export function createAnswerCache({ redis, names, log }: AnswerCacheParts): Shar
       }
     },
     keep(place, { ttlSeconds, maxMegabytes }, answers) {
+      // One that was long under way: it would throw away what others have kept since, under the records of now.
+      if (latest !== undefined && recordsOf(latest, place) !== place.records) return;
       const texts = answers.map(({ digest, value }) => [digest, JSON.stringify(value)] as const);
       const small = texts.filter(([, text]) => text.length <= CHARACTERS_AT_MOST);
       const size = small.reduce((sum, [, text]) => sum + text.length, 0);
@@ -158,6 +162,7 @@ export function createAnswerCache({ redis, names, log }: AnswerCacheParts): Shar
       );
     },
     look(snapshot) {
+      latest = snapshot;
       // A copy: one that is set while they are gone through would lead back to its beginning.
       for (const [name, place] of [...watched.entries()]) {
         const records = recordsOf(snapshot, place);

@@ -201,6 +201,17 @@ describe('answers that were kept under other records', () => {
     expect(await find(now, 'b')).toEqual([{ of: 'b' }]);
   });
 
+  it('are not kept by one who has heard of the change: what was long under way throws nothing away', async () => {
+    const cache = replica();
+    const [old, now] = [await placeIn(worldWith({})), await placeIn(worldWith(CACHED))];
+    cache.look(await snapshotOf(worldWith(CACHED)));
+    cache.keep(now, BOUNDS, of('a'));
+    cache.keep(old, BOUNDS, of('late'));
+    await cache.settled();
+    expect(await find(now, 'a')).toEqual([{ of: 'a' }]);
+    expect(await find(old, 'late')).toEqual([undefined]);
+  });
+
   it('are looked at once each, however many change together', async () => {
     const cache = replica();
     const models = Array.from({ length: 200 }, (_, number) => `model-${number}`);
