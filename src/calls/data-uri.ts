@@ -17,7 +17,11 @@ export function readImage(text: string, field: string): ChatImage {
   const bytes = Buffer.from(data, 'base64');
   if (bytes.length > MAXIMUM_BYTES) throw imageInvalid(field, `the image has ${bytes.length} bytes, more than 3.75 MB`);
   const format = type.toLowerCase();
-  return { format: format === 'jpg' ? 'jpeg' : (format as ChatImage['format']), bytes };
+  return {
+    format: format === 'jpg' ? 'jpeg' : (format as ChatImage['format']),
+    // No Buffer: that becomes a list of numbers, millions of them, wherever a call is written as JSON.
+    bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  };
 }
 
 function imageInvalid(field: string, message: string): ServiceError {

@@ -17,6 +17,8 @@ export interface CacheParts {
     readonly answers: AnswerCache;
     readonly usage: Pick<UsageRecorder, 'recordHits'>;
     readonly metrics: Pick<Metrics, 'cacheAsked'>;
+    /** Where this process's environment turns calls to: what another endpoint answered is not given. Default: to AWS's own. */
+    readonly endpoint?: string | undefined;
   };
 }
 
@@ -38,9 +40,9 @@ export async function fromCache(
   if (parts.cache === undefined || cached === undefined || prepared.model.record.configuration.cache === undefined) {
     return await ask(attempt);
   }
-  const { answers, usage, metrics } = parts.cache;
+  const { answers, usage, metrics, endpoint } = parts.cache;
   const place = placeOf(prepared.model);
-  const values = await find(answers, place, cached);
+  const values = await find(answers, place, { ...cached, endpoint });
   decideAgain(attempt, place, parts);
   const missing = [...values.keys()].filter((piece) => values[piece] === undefined);
   const hits = values.length - missing.length;
@@ -65,8 +67,11 @@ export async function fromCache(
 export function keepAnswer({ prepared: { model, plan } }: CallAttempt, result: CallResult, parts: CacheParts): void {
   const bounds = model.record.configuration.cache;
   if (parts.cache === undefined || bounds === undefined || plan.keeps === undefined) return;
-  const kept = plan.keeps(result).map(({ determinants, value }) => ({ digest: digestOf(determinants), value }));
-  if (kept.length > 0) parts.cache.answers.keep(placeOf(model), bounds, kept);
+  const { answers, endpoint } = parts.cache;
+  const kept = plan
+    .keeps(result)
+    .map(({ determinants, value }) => ({ digest: digestOf(determinants, endpoint), value }));
+  if (kept.length > 0) answers.keep(placeOf(model), bounds, kept);
 }
 
 /**
@@ -104,11 +109,17 @@ function nameOf({ model: { integration, model } }: Prepared): { readonly integra
 }
 
 /** In chunks, so that neither Redis nor this process is held by a long list; no more of them than Redis answers soon. */
-async function find(answers: AnswerCache, place: AnswerPlace, cached: CachedPlan): Promise<readonly unknown[]> {
+async function find(
+  answers: AnswerCache,
+  place: AnswerPlace,
+  cached: CachedPlan & { readonly endpoint: string | undefined },
+): Promise<readonly unknown[]> {
   const values = new Array<unknown>(cached.pieces).fill(undefined);
   for (let from = 0; from < cached.pieces; from += LOOKED_UP_AT_ONCE) {
     const count = Math.min(LOOKED_UP_AT_ONCE, cached.pieces - from);
-    const digests = Array.from({ length: count }, (_, index) => digestOf(cached.determinants(from + index)));
+    const digests = Array.from({ length: count }, (_, index) =>
+      digestOf(cached.determinants(from + index), cached.endpoint),
+    );
     const found = await answers.find(place, digests);
     if (found === undefined) break;
     for (const [index, value] of found.entries()) if (cached.isValue(value)) values[from + index] = value;
@@ -144,11 +155,9 @@ function isOf({ integration, model, records }: AnswerPlace, now: ResolvedModel):
   return place.integration === integration && place.model === model && place.records === records;
 }
 
-function digestOf(determinants: unknown): string {
-  const text = JSON.stringify([determinants], function (this: Readonly<Record<string, unknown>>, key, value: unknown) {
-    // As it was before a Buffer made a list of numbers of itself.
-    const bytes = this[key];
-    return bytes instanceof Uint8Array ? Buffer.from(bytes).toString('base64') : value;
-  });
+function digestOf(determinants: unknown, endpoint?: string): string {
+  const text = JSON.stringify([determinants, endpoint], (_, value: unknown) =>
+    value instanceof Uint8Array ? { sha256: createHash('sha256').update(value).digest('base64url') } : value,
+  );
   return createHash('sha256').update(text).digest('base64url');
 }

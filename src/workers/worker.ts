@@ -13,6 +13,7 @@ import { createTokenPins } from '../cluster/token-pins.ts';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
 import { inTime } from '../in-time.ts';
+import { bedrockEndpoint } from '../integrations/bedrock/endpoint.ts';
 import { createClients } from '../integrations/clients.ts';
 import { createLanes } from '../integrations/lanes/lanes.ts';
 import { warnUnlessNoEviction } from '../redis/eviction.ts';
@@ -134,7 +135,7 @@ export async function startWorker(parts: WorkerParts): Promise<Worker> {
     metrics,
     usage,
     limits,
-    cache: { answers, usage, metrics },
+    cache: { answers, usage, metrics, endpoint: bedrockEndpoint(variables) },
     further: furtherAtOnce(config.tasks.maxInFlight),
     log,
   };

@@ -140,7 +140,8 @@ describe('a conversation', () => {
   it('has images of the user from data URIs, with or without words', () => {
     const media = [PIXEL, PIXEL.replace('png', 'JPG')];
     const { turns } = readConversation([{ role: 'user', media, mimeType: 'image/png' }]);
-    const bytes = Buffer.from('iVBORw0KGgo=', 'base64');
+    // No Buffer: as JSON that would be a list of numbers.
+    const bytes = new Uint8Array(Buffer.from('iVBORw0KGgo=', 'base64'));
     expect(turns).toStrictEqual([
       {
         role: 'user',

@@ -29,7 +29,7 @@ const CHATTING = ['command-r', 'converse'] as const;
 function ask(family: Family, call: BedrockCall): BedrockAnswer {
   const sent = call.operation === 'InvokeModel' ? call.body : call.input;
   const body: unknown = JSON.parse(
-    JSON.stringify(sent, (_, value) => (value?.type === 'Buffer' ? Buffer.from(value.data).toString('base64') : value)),
+    JSON.stringify(sent, (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value)),
   );
   const context = { settings: DEFAULT_ANSWERS, family, modelName: 'arn:x', maxTokens: undefined };
   const answering = {

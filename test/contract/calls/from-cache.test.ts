@@ -432,6 +432,16 @@ describe('what is kept', () => {
     expect(stranger.hits).toEqual([]);
   });
 
+  it('is not given where calls go to another endpoint', async () => {
+    const simulated = await embeddings({ endpoint: 'http://localhost:4566' });
+    await simulated.output(input);
+    const { output, sent } = await embeddings();
+    expect(await output(input)).not.toHaveProperty('cached');
+    expect(await output(input)).toHaveProperty('cached', true);
+    expect(await simulated.output(input)).toHaveProperty('cached', true);
+    expect(sent).toHaveLength(1);
+  });
+
   it('is given to nobody whose right went while it was looked for', async () => {
     const { output } = await embeddings();
     await output(input);

@@ -121,6 +121,8 @@ export interface HandlerOptions {
   readonly furtherAtOnce?: number;
   /** Default: none, so that every call is made. */
   readonly cache?: AnswerCache;
+  /** Where calls go; default: to AWS's own. */
+  readonly endpoint?: string;
   readonly answer?: (sent: Sent, signal: AbortSignal) => BedrockAnswer | Promise<BedrockAnswer>;
 }
 
@@ -198,7 +200,12 @@ export async function llmHandler(type: keyof typeof KINDS, options: HandlerOptio
     ...(options.furtherAtOnce === undefined ? {} : { further: furtherAtOnce(options.furtherAtOnce) }),
     ...(options.cache === undefined
       ? {}
-      : { cache: { answers: options.cache, usage: { recordHits: (one) => void hits.push(one) }, metrics } }),
+      : {
+          cache: {
+            ...{ answers: options.cache, metrics, endpoint: options.endpoint },
+            usage: { recordHits: (one) => void hits.push(one) },
+          },
+        }),
     log: captured.log,
   };
   const handler = createLlmTaskHandler(KINDS[type], parts);
