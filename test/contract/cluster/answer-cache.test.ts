@@ -3,11 +3,13 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { createAnswerCache } from '../../../src/cluster/answer-cache.ts';
 import { type AnswerPlace, digestOfRecords } from '../../../src/integrations/answer-cache.ts';
+import { openConnection, RUNTIME_CONNECTION } from '../../../src/redis/connect.ts';
 import { keyNames } from '../../../src/redis/keys.ts';
 import type {} from '../../support/redis-for-all.ts';
 import { capturedLog } from '../../workers/support/harness.ts';
 import { EMBED, snapshotOf, WORLD } from '../../workers/support/llm.ts';
 import { freshPrefix } from '../support/live-catalog.ts';
+import { startOneNodeCluster } from '../support/one-node-cluster.ts';
 
 let redis: Redis;
 let names: ReturnType<typeof keyNames>;
@@ -244,6 +246,24 @@ describe('answers that were kept under other records', () => {
     expect((await placeIn(withKey('two', 'AKIA1') as never)).records).toBe(keyed.records);
     expect((await placeIn(withKey('one', 'AKIA2') as never)).records).not.toBe(keyed.records);
   });
+});
+
+it('on a Cluster they are kept and found, too', async () => {
+  const server = await startOneNodeCluster();
+  const captured = capturedLog();
+  const url = `redis+cluster://127.0.0.1:${server.port}`;
+  const cluster = openConnection({ url, cluster: true }, 'answers', captured.log, RUNTIME_CONNECTION);
+  try {
+    await cluster.connect();
+    const cache = createAnswerCache({ redis: cluster, names: keyNames('{cohere}:'), log: captured.log });
+    cache.keep(PLACE, BOUNDS, of('a'));
+    await cache.settled();
+    expect(await cache.find(PLACE, ['a', 'b'])).toEqual([{ of: 'a' }, undefined]);
+    expect(captured.lines).toEqual([]);
+  } finally {
+    cluster.disconnect();
+    await server.stop();
+  }
 });
 
 describe('where Redis keeps no answers', () => {
