@@ -5,6 +5,7 @@ import type { Snapshot } from '../catalog/snapshot.ts';
 import { messageOf } from '../errors.ts';
 import { inTime } from '../in-time.ts';
 import { type AnswerCache, type AnswerPlace, digestOfRecords } from '../integrations/answer-cache.ts';
+import { createRedisClock } from '../redis/clock.ts';
 import type { AnswerKeys, KeyNames } from '../redis/keys.ts';
 import { script } from '../redis/script.ts';
 
@@ -22,12 +23,16 @@ const EXPIRY_DIGITS = 13;
 /** Entries that one script drops at most: each takes Redis some 10 to 50 µs, in which it does nothing else. */
 const DROPPED_AT_ONCE = 500;
 
+/** Of an entry's JSON, besides it: its expiry, and about what Redis takes for an entry. */
+const BYTES_BESIDE = EXPIRY_DIGITS + 200;
+
 /**
- * KEYS: values, expiries. ARGV: digest of the records, ms to keep, bytes to keep at most, entries to drop at most, then digest and
- * JSON of each answer. What was kept under other records goes; then what has expired; then, where there is no room for what
- * comes, the oldest. What finds no room even so is not kept. 213: about what an entry takes beside its JSON.
+ * Makes room for answers that are written next, and counts them.
+ * KEYS: values, expiries. ARGV: digest of the records, ms to keep, bytes to keep at most, entries to drop at most, when the answers
+ * expire, then digest and bytes of each. What was kept under other records goes; then what has expired; then, where there is no
+ * room for what comes, the oldest. What finds no room even so is not counted.
  */
-const KEEP = script(`
+const MAKE_ROOM = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 if redis.call('HGET', KEYS[1], 'records') ~= ARGV[1] then
@@ -45,9 +50,9 @@ local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ma
 for _, digest in ipairs(expired) do drop(digest) end
 may_drop = may_drop - #expired
 local fresh = 0
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then drop(ARGV[i]) end
-  local size = #ARGV[i + 1] + 213
+  local size = tonumber(ARGV[i + 1])
   if fresh + size <= at_most then fresh = fresh + size end
 end
 while bytes > 0 and bytes + fresh > at_most and may_drop > 0 do
@@ -65,20 +70,24 @@ while bytes > 0 and bytes + fresh > at_most and may_drop > 0 do
     may_drop = may_drop - 1
   end
 end
-local expires = now + tonumber(ARGV[2])
-for i = 5, #ARGV, 2 do
-  local size = #ARGV[i + 1] + 213
+for i = 6, #ARGV, 2 do
+  local size = tonumber(ARGV[i + 1])
   if bytes + size <= at_most then
-    redis.call('HSET', KEYS[1], ARGV[i], string.format('%013d', expires) .. ARGV[i + 1])
-    redis.call('ZADD', KEYS[2], expires, ARGV[i])
+    redis.call('ZADD', KEYS[2], ARGV[5], ARGV[i])
     bytes = bytes + size
   end
 end
 redis.call('HSET', KEYS[1], 'bytes', bytes)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return bytes
-`);
+`;
+
+/** Takes out what was not counted. KEYS: values, expiries. ARGV: digests. */
+const TRIM = `
+for _, digest in ipairs(ARGV) do
+  if type(redis.pcall('ZSCORE', KEYS[2], digest)) ~= 'string' then redis.call('HDEL', KEYS[1], digest) end
+end
+`;
 
 /** KEYS: values, expiries. ARGV: digest of the records as they are now, '' where there are none. */
 const FORGET = script(`
@@ -106,6 +115,7 @@ export function createAnswerCache({ redis, names, log }: AnswerCacheParts): Shar
   const writing = new Set<Promise<unknown>>();
   /** What was looked at last. */
   let latest: Snapshot | undefined;
+  const clock = createRedisClock();
   let underWay = 0;
   // Each by itself: a Redis that is full still answers looks.
   const looked = reporting('Redis gives no answers back: models are called for all of them');
@@ -131,6 +141,27 @@ export function createAnswerCache({ redis, names, log }: AnswerCacheParts): Shar
     writing.add(written);
   }
 
+  /** In one step. Values go around Lua, which would hold Redis fifty times as long for them. */
+  async function writeAll(
+    { values, expiries }: AnswerKeys,
+    answers: readonly (readonly [digest: string, json: string])[],
+    [records, ttlMs, bytesAtMost]: readonly [string, number, number],
+  ): Promise<void> {
+    const expires = clock.now() + ttlMs;
+    const sizes = answers.flatMap(([digest, json]) => [digest, Buffer.byteLength(json) + BYTES_BESIDE]);
+    const texts = answers.flatMap(([digest, json]) => [digest, `${expires}`.padStart(EXPIRY_DIGITS, '0') + json]);
+    const replies = await redis
+      .multi()
+      .call('eval', [MAKE_ROOM, 2, values, expiries, records, ttlMs, bytesAtMost, DROPPED_AT_ONCE, expires, ...sizes])
+      .call('hset', [values, ...texts])
+      .call('eval', [TRIM, 2, values, expiries, ...answers.map(([digest]) => digest)])
+      .exec()
+      .catch((error: unknown) => {
+        throw refusalIn(error);
+      });
+    for (const [error] of replies ?? []) if (error !== null) throw error;
+  }
+
   return {
     async find(place, digests) {
       try {
@@ -139,6 +170,7 @@ export function createAnswerCache({ redis, names, log }: AnswerCacheParts): Shar
         const [[records, ...found], [seconds, micros]] = await inTime(asked, FIND_WITHIN_MS);
         looked();
         const now = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+        clock.learn(now);
         return digests.map((_, index) => (records === place.records ? parsed(found[index], now) : undefined));
       } catch (error) {
         looked(error);
@@ -153,10 +185,8 @@ export function createAnswerCache({ redis, names, log }: AnswerCacheParts): Shar
       const size = small.reduce((sum, [, text]) => sum + text.length, 0);
       if (small.length === 0 || underWay + size > UNDER_WAY_AT_MOST) return;
       underWay += size;
-      const { values, expiries } = keysOf(place);
-      const terms = [place.records, ttlSeconds * 1_000, maxMegabytes * 1_000_000, DROPPED_AT_ONCE];
       write(
-        KEEP.run(redis, [values, expiries], [...terms, ...small.flat()]).finally(() => {
+        writeAll(keysOf(place), small, [place.records, ttlSeconds * 1_000, maxMegabytes * 1_000_000]).finally(() => {
           underWay -= size;
         }),
       );
@@ -188,6 +218,12 @@ function recordsOf(snapshot: Snapshot, { integration, model }: AnswerPlace): str
   const [at, of] = [snapshot.integration(integration), snapshot.model(integration, model)];
   if (at.kind !== 'found' || of.kind !== 'found') return '';
   return digestOfRecords(of.record, at.record.configuration);
+}
+
+/** A transaction that was discarded says of itself only that it was; what Redis refused in it says why. */
+function refusalIn(error: unknown): unknown {
+  const refused = error instanceof Error && 'previousErrors' in error ? error.previousErrors : [];
+  return Array.isArray(refused) ? (refused[0] ?? error) : error;
 }
 
 /** Undefined for one that has expired. */

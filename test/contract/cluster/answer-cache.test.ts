@@ -112,6 +112,8 @@ describe('answers that replicas keep for each other', () => {
       expect(Number(await redis.hget(keys().values, 'bytes'))).toBeLessThanOrEqual(300_000);
     }
     expect(left[0]).toBe(700);
+    // Nothing is there that is not counted.
+    expect(await redis.hlen(keys().values)).toBe((left[1] ?? 0) + 2);
     expect((await find(PLACE, 'large'))?.[0]).toHaveLength(250_000);
   });
 
@@ -122,6 +124,7 @@ describe('answers that replicas keep for each other', () => {
     cache.keep(PLACE, bounds, [{ digest: 'large', value: 'x'.repeat(100_000) }]);
     await cache.settled();
     expect(await find(PLACE, 'a', 'large')).toEqual([{ of: 'a' }, undefined]);
+    expect(await redis.hexists(keys().values, 'large')).toBe(0);
   });
 
   it('are kept anew where somebody took them out by hand, and the sum is of what is not there', async () => {
@@ -294,6 +297,25 @@ describe('where Redis keeps no answers', () => {
       await cache.settled();
     }
     expect(captured.lines).toHaveLength(1);
+    // What could not be counted is not there.
+    expect((await redis.hkeys(keys().values)).toSorted()).toEqual(['a', 'bytes', 'records']);
+  });
+
+  it('because it refuses to, it is said why', async () => {
+    const user = names.prefix.replaceAll(/\W/g, '-');
+    await redis.call('ACL', 'SETUSER', user, 'on', '>sesame', '~*', '+@all', '-hset');
+    const restricted = redis.duplicate({ username: user, password: 'sesame' });
+    try {
+      const captured = capturedLog();
+      const cache = createAnswerCache({ redis: restricted, names, log: captured.log });
+      cache.keep(PLACE, BOUNDS, of('a'));
+      await cache.settled();
+      expect(captured.lines).toMatchObject([{ reason: expect.stringContaining('NOPERM') }]);
+      expect(await redis.exists(keys().values, keys().expiries)).toBe(0);
+    } finally {
+      restricted.disconnect();
+      await redis.call('ACL', 'DELUSER', user);
+    }
   });
 
   it('because something else stands in their place, calls go on', async () => {
