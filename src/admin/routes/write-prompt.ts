@@ -57,6 +57,8 @@ export function writePrompt(
   // Only what is new is looked at: a link that became loose must not keep the text from being mended.
   const models = fresh.map((model) => linkModel(parts, snapshot, caller, model));
   const isFirst = number === 1 && !(stored !== undefined && Object.hasOwn(stored.versions, '1'));
+  // A new version is run as the one it follows, until it says how.
+  const begun = number > highest ? { defaults: stored?.versions[highest]?.defaults } : undefined;
   const written = {
     template: write.template,
     ...(write.description === undefined ? {} : { description: write.description }),
@@ -72,7 +74,7 @@ export function writePrompt(
             versions: {
               ...stored?.versions,
               // What a save does not speak of stays: Orkes' clients do not know of all of it.
-              [number]: { ...stored?.versions[number], ...written, variables: undefined },
+              [number]: { ...(stored?.versions[number] ?? begun), ...written, variables: undefined },
             },
           }),
       description: (isFirst ? write.description : undefined) ?? stored?.description,

@@ -130,6 +130,25 @@ describe('what a save does not speak of', () => {
   });
 });
 
+describe('a new version', () => {
+  it('is run as the one before it, unless the save says how: Orkes’ clients know of no defaults', async () => {
+    const { admin } = server;
+    const path = '/api/prompts/grows';
+    await ok(admin.post(path, 'One'));
+    await ok(admin.post(`${path}?${new URLSearchParams({ version: '2', defaults: '{"temperature":0}' })}`, 'Two'));
+    await ok(admin.post(`${path}?autoIncrement=true`, 'Three'));
+    expect((await admin.get(path)).body).toMatchObject({ version: 3, template: 'Three', defaults: { temperature: 0 } });
+    await ok(admin.post('/api/prompts', [{ name: 'grows', template: 'Five', version: 5 }]));
+    expect((await admin.get(path)).body).toMatchObject({ version: 5, template: 'Five', defaults: { temperature: 0 } });
+    const other = new URLSearchParams({ autoIncrement: 'true', defaults: '{}' });
+    await ok(admin.post(`${path}?${other}`, 'Six'));
+    expect((await admin.get(path)).body).not.toHaveProperty('defaults');
+    // One between others follows none.
+    await ok(admin.post(`${path}?version=4`, 'Four'));
+    expect((await admin.get(`${path}?version=4`)).body).not.toHaveProperty('defaults');
+  });
+});
+
 describe('defaults that are none', () => {
   it.each([
     ['{"temprature":1}', 'defaults.temprature: unknown key. Did you mean "temperature"?'],
