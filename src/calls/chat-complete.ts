@@ -87,6 +87,12 @@ export const chatComplete: CallKind = {
         ...(promptVersion === undefined || instructions?.isNamed === true
           ? []
           : [notUsed('promptVersion', 'instructions are not the name of a prompt')]),
+        // As a block of YAML leaves it, with a line break at its end.
+        ...(instructions?.isNamed === false && isPromptName(asked.instructions?.trim() ?? '')
+          ? [
+              'The instructions were taken as literal text: white space stands around what could be the name of a prompt.',
+            ]
+          : []),
         ...(instructions === undefined && says(promptVariables)
           ? [notUsed('promptVariables', 'there are no instructions, and messages are never rendered')]
           : []),

@@ -182,6 +182,18 @@ describe('the instructions of a chat task', () => {
     expect(await sentFor(input)).toMatchObject({ preamble });
   });
 
+  it('that are a name with white space around it are literal text, and the task’s log says so', async () => {
+    const { run } = await chat();
+    const outcome = await run({ messages: MESSAGES, instructions: 'secret\n' });
+    expect(outcome).toMatchObject({
+      kind: 'complete',
+      notes: [
+        'The instructions were taken as literal text: white space stands around what could be the name of a prompt.',
+      ],
+    });
+    expect(await run({ messages: MESSAGES, instructions: 'Be kind ' })).toMatchObject({ notes: [] });
+  });
+
   it('are none where they are blank', async () => {
     expect(await sentFor({ messages: MESSAGES, instructions: ' ' })).not.toHaveProperty('preamble');
   });
