@@ -168,7 +168,10 @@ describe('defaults that are none', () => {
     const answer = await server.admin.post('/api/prompts', [
       { name: 'refused', template: 'x', defaults: { topK: [] } },
     ]);
-    expect(answer).toMatchObject({ status: 400, body: { message: expect.stringMatching(/defaults\.topK: must be a number/) } });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { message: expect.stringMatching(/defaults\.topK: must be a number/) },
+    });
   });
 });
 
