@@ -1,4 +1,4 @@
-import { TASK_SCHEMAS } from '../../src/calls/task-schemas.ts';
+import { TASK_SCHEMAS } from '../../src/calls/inputs/task-schemas.ts';
 import type { TaskType } from '../../src/config.ts';
 import type { Codec, Family } from '../../src/integrations/codec.ts';
 import { codecFor } from '../../src/integrations/codecs.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TASK_SCHEMAS, type TaskSchemas } from '../../src/calls/task-schemas.ts';
+import { TASK_SCHEMAS, type TaskSchemas } from '../../src/calls/inputs/task-schemas.ts';
 import type { TaskType } from '../../src/config.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;

@@ -7,13 +7,13 @@ import { subjectId } from '../rbac/subject.ts';
 import type { SubjectAnswer } from '../rbac/task-subject.ts';
 import type { DenialRecorder } from '../telemetry/denials.ts';
 import { BelongsElsewhere, type CallAttempt, type DispatchParts, dispatch, type Prepared } from './attempt.ts';
-import { blameDefaults, modelDefaults } from './defaults.ts';
+import { blameDefaults, modelDefaults } from './inputs/defaults.ts';
+import type { TaskInput } from './inputs/read-inputs.ts';
+import { tellUnread } from './inputs/unread-inputs.ts';
 import { findModel } from './model-lookup.ts';
 import { type AccessMode, type CallOrigin, createCallPermission } from './permission.ts';
 import type { CallKind, CallResult } from './plan.ts';
-import type { TaskInput } from './task-inputs.ts';
 import { Undecided } from './undecided.ts';
-import { tellUnread } from './unread-inputs.ts';
 import { demandWithinLimits } from './within-limits.ts';
 
 /** What goes into one call of a model, whoever makes it: a task of Conductor's, or somebody outside of Conductor. */

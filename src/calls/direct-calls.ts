@@ -4,11 +4,12 @@ import { ServiceError } from '../errors.ts';
 import type { LaneTask } from '../integrations/lanes/lane-use.ts';
 import type { SubjectAnswer } from '../rbac/task-subject.ts';
 import { type CallParts, prepareCall } from './call.ts';
+import type { TaskInput } from './inputs/read-inputs.ts';
+import { readNames } from './inputs/task-inputs.ts';
 import { createPatience } from './patience.ts';
 import type { CallKind, CallResult } from './plan.ts';
 import { takeTurns } from './several-requests.ts';
 import { stopping } from './stopping.ts';
-import { readNames, type TaskInput } from './task-inputs.ts';
 import { Undecided } from './undecided.ts';
 
 /** One call of a model by somebody who waits for it, outside of Conductor. */

@@ -4,8 +4,8 @@ import type { ServiceError } from '../errors.ts';
 import type { BedrockAnswer, BedrockCall, TokenCounts } from '../integrations/codec.ts';
 import type { BatchTerms } from '../integrations/lanes/lane-use.ts';
 import type { ResolvedModel } from '../integrations/resolve.ts';
+import type { TaskInput } from './inputs/read-inputs.ts';
 import type { CallPermission } from './permission.ts';
-import type { TaskInput } from './task-inputs.ts';
 
 /** How the inputs of one task type become a call, and its answer an output. Both throw ServiceErrors. */
 export interface CallKind {

@@ -1,4 +1,4 @@
-import type { TaskInput } from '../calls/task-inputs.ts';
+import type { TaskInput } from '../calls/inputs/read-inputs.ts';
 import type { TaskType } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 

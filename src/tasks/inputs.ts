@@ -1,5 +1,5 @@
 /**
- * The inputs of the tasks, as a workflow gives them. They say what `src/calls/task-inputs.ts` reads: a test compares the two.
+ * The inputs of the tasks, as a workflow gives them. They say what `src/calls/inputs/task-inputs.ts` reads: a test compares the two.
  * What an input means for each family of models is in docs/tasks.md.
  */
 

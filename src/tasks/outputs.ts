@@ -1,4 +1,4 @@
-/** What the tasks put out. They say what `src/calls/task-outputs.ts` says: a test compares the two. */
+/** What the tasks put out. They say what `src/calls/inputs/task-outputs.ts` says: a test compares the two. */
 import type { EmbeddingType } from './inputs.ts';
 
 /** As Bedrock counted them; a count that it did not give is left out. */

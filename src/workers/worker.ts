@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { CALL_KINDS } from '../calls/kinds.ts';
+import { CALL_KINDS } from '../calls/kinds/kinds.ts';
 import { createLaneLimits } from '../calls/lane-limits.ts';
 import { furtherAtOnce } from '../calls/several-requests.ts';
 import { createLiveCatalog } from '../catalog/live-catalog.ts';

@@ -5,8 +5,8 @@ import { answerCommand } from '../../simulator/families/command.ts';
 import { answerCommandR } from '../../simulator/families/command-r.ts';
 import { answerConverse } from '../../simulator/families/converse.ts';
 import { DEFAULT_ANSWERS, type FamilyAnswer } from '../../simulator/families/family.ts';
-import type { ChatMessage } from '../../src/calls/chat-inputs.ts';
-import { readConversation } from '../../src/calls/conversation.ts';
+import type { ChatMessage } from '../../src/calls/inputs/chat-inputs.ts';
+import { readConversation } from '../../src/calls/kinds/conversation.ts';
 import type {
   BedrockAnswer,
   BedrockCall,

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { modelsDocument } from '../../scripts/generate/models.ts';
 import { schemaFiles } from '../../scripts/generate/schemas.ts';
-import { TASK_SCHEMAS } from '../../src/calls/task-schemas.ts';
+import { TASK_SCHEMAS } from '../../src/calls/inputs/task-schemas.ts';
 import { TASK_TYPES, type TaskType } from '../../src/config.ts';
 import { parseValue } from '../../src/parsing.ts';
 import { blocksOf, DOCUMENTS, ROOT, readDocument } from '../docs/markdown.ts';

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import workflow from '../../examples/retrieval/workflow.json' with { type: 'json' };
 import { retrieval } from '../../examples/retrieval/workflow.ts';
-import type { chatCompleteInput, NOT_SERVED } from '../../src/calls/chat-inputs.ts';
-import type { generateEmbeddingsInput, rerankInput, textCompleteInput } from '../../src/calls/task-inputs.ts';
+import type { chatCompleteInput, NOT_SERVED } from '../../src/calls/inputs/chat-inputs.ts';
+import type { generateEmbeddingsInput, rerankInput, textCompleteInput } from '../../src/calls/inputs/task-inputs.ts';
 import type {
   chatCompleteOutput,
   generateEmbeddingsOutput,
   rerankOutput,
   textCompleteOutput,
-} from '../../src/calls/task-outputs.ts';
+} from '../../src/calls/inputs/task-outputs.ts';
 import { TASK_TYPES } from '../../src/config.ts';
 import * as tasks from '../../src/tasks/index.ts';
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { textComplete } from '../../calls/text-complete.ts';
+import { textComplete } from '../../calls/kinds/text-complete.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import { whenGone } from '../http/gone.ts';
 import { answers } from '../http/schemas.ts';

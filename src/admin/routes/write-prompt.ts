@@ -1,4 +1,4 @@
-import { joinDefaults } from '../../calls/defaults.ts';
+import { joinDefaults } from '../../calls/inputs/defaults.ts';
 import { nameFault } from '../../catalog/records.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { joinDefaults } from '../../calls/defaults.ts';
-import { generation } from '../../calls/task-inputs.ts';
+import { joinDefaults } from '../../calls/inputs/defaults.ts';
+import { generation } from '../../calls/inputs/task-inputs.ts';
 import { splitQualified } from '../../integrations/names.ts';
 import { highestVersion, type Prompt, versionOf } from '../../prompts/prompt.ts';
 import { variablesOf } from '../../prompts/render.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { blameDefaults, type Defaults, joinDefaults } from '../../calls/defaults.ts';
-import { generation, withDefaults } from '../../calls/task-inputs.ts';
+import { blameDefaults, type Defaults, joinDefaults } from '../../calls/inputs/defaults.ts';
+import { withDefaults } from '../../calls/inputs/read-inputs.ts';
+import { generation } from '../../calls/inputs/task-inputs.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { ServiceError } from '../../errors.ts';
 import { splitQualified } from '../../integrations/names.ts';

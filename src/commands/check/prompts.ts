@@ -1,4 +1,4 @@
-import { type Defaults, modelDefaults } from '../../calls/defaults.ts';
+import { type Defaults, modelDefaults } from '../../calls/inputs/defaults.ts';
 import type { Snapshot } from '../../catalog/snapshot.ts';
 import { type Prompt, type PromptVersion, versionOf, versionsOf } from '../../prompts/prompt.ts';
 import { variablesOf } from '../../prompts/render.ts';

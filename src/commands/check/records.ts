@@ -1,4 +1,4 @@
-import { modelDefaults } from '../../calls/defaults.ts';
+import { modelDefaults } from '../../calls/inputs/defaults.ts';
 import { createIdleRoles } from '../../catalog/idle-roles.ts';
 import {
   describeRecord,

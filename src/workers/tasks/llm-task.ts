@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { prepareCall } from '../../calls/call.ts';
+import { readNames } from '../../calls/inputs/task-inputs.ts';
 import { type CallKind, tokenOutputs } from '../../calls/plan.ts';
 import { type SeveralParts, takeTurns } from '../../calls/several-requests.ts';
-import { readNames } from '../../calls/task-inputs.ts';
 import { Undecided } from '../../calls/undecided.ts';
 import { failureOf, messageOf, ServiceError } from '../../errors.ts';
 import type { Ticket } from '../../integrations/lanes/lane-cluster.ts';

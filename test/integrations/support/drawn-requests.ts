@@ -1,6 +1,6 @@
 /** Requests drawn at random within the ranges of AWS's documents, written here once more by hand. */
 import fc from 'fast-check';
-import type { ChatMessage } from '../../../src/calls/chat-inputs.ts';
+import type { ChatMessage } from '../../../src/calls/inputs/chat-inputs.ts';
 import type { Generation, TextRequest } from '../../../src/integrations/codec.ts';
 
 export type Family = 'command' | 'command-r' | 'converse';

@@ -1,12 +1,12 @@
 /** A task handler over records given as objects, with Bedrock as a function: what was sent can be read. */
 
-import { chatComplete } from '../../../src/calls/chat-complete.ts';
-import { generateEmbeddings } from '../../../src/calls/generate-embeddings.ts';
+import { chatComplete } from '../../../src/calls/kinds/chat-complete.ts';
+import { generateEmbeddings } from '../../../src/calls/kinds/generate-embeddings.ts';
+import { rerank } from '../../../src/calls/kinds/rerank.ts';
+import { textComplete } from '../../../src/calls/kinds/text-complete.ts';
 import { createLaneLimits } from '../../../src/calls/lane-limits.ts';
 import type { AccessMode } from '../../../src/calls/permission.ts';
-import { rerank } from '../../../src/calls/rerank.ts';
 import { furtherAtOnce } from '../../../src/calls/several-requests.ts';
-import { textComplete } from '../../../src/calls/text-complete.ts';
 import type { KeyContent } from '../../../src/catalog/read-keys.ts';
 import { rebuild } from '../../../src/catalog/rebuild.ts';
 import { NOTHING, Snapshot } from '../../../src/catalog/snapshot.ts';

@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../../errors.ts';
 
 /** A log line of Conductor's: long enough for any answer that one may want to look at. */
 const LOGGED_CHARACTERS = 32_000;

@@ -4,8 +4,8 @@ import {
   type EmbeddingsCodec,
   type EmbeddingsContent,
   type EmbeddingsRequest,
-} from '../integrations/codec.ts';
-import type { CachedPlan, CallPlan, Keepable } from './plan.ts';
+} from '../../integrations/codec.ts';
+import type { CachedPlan, CallPlan, Keepable } from '../plan.ts';
 
 /** How everything in a task is embedded. */
 interface Manner {

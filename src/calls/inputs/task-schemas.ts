@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { TaskType } from '../config.ts';
+import type { TaskType } from '../../config.ts';
 import { chatCompleteInput } from './chat-inputs.ts';
 import { generateEmbeddingsInput, rerankInput, textCompleteInput } from './task-inputs.ts';
 import { chatCompleteOutput, generateEmbeddingsOutput, rerankOutput, textCompleteOutput } from './task-outputs.ts';

@@ -1,11 +1,12 @@
-import { failureOf, ServiceError } from '../errors.ts';
-import type { FinishReason } from '../integrations/codec.ts';
-import { says } from './chat-inputs.ts';
-import { cachedWhole } from './from-cache.ts';
+import { failureOf, ServiceError } from '../../errors.ts';
+import type { FinishReason } from '../../integrations/codec.ts';
+import { cachedWhole } from '../from-cache.ts';
+import { says } from '../inputs/chat-inputs.ts';
+import { readInput } from '../inputs/read-inputs.ts';
+import { textCompleteInput } from '../inputs/task-inputs.ts';
+import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from '../plan.ts';
 import { parseJsonText } from './json-text.ts';
 import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
-import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
-import { readInput, textCompleteInput } from './task-inputs.ts';
 import { modelUnfit } from './unfit.ts';
 
 /** LLM_TEXT_COMPLETE: a named prompt with variables, or literal text, completed. Orkes: "LLM Text Complete" task. */

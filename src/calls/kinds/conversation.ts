@@ -1,7 +1,7 @@
-import { ServiceError } from '../errors.ts';
-import type { ChatTurn } from '../integrations/codec.ts';
-import { type ChatMessage, MAXIMUM_TOOL_CALLS, type ToolCallInput } from './chat-inputs.ts';
-import { readImage } from './data-uri.ts';
+import { ServiceError } from '../../errors.ts';
+import type { ChatTurn } from '../../integrations/codec.ts';
+import { type ChatMessage, MAXIMUM_TOOL_CALLS, type ToolCallInput } from '../inputs/chat-inputs.ts';
+import { readImage } from '../inputs/data-uri.ts';
 import { createToolExchanges } from './tool-exchanges.ts';
 
 /** AWS, APIReference/API_runtime_Message.html. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { COMMAND, COMMAND_R, errorOf, llmHandler, outputOf } from '../workers/support/llm.ts';
+import { COMMAND, COMMAND_R, errorOf, llmHandler, outputOf } from '../../workers/support/llm.ts';
 
 /** The text that Bedrock was sent for these inputs. */
 async function promptFor(input: Record<string, unknown>): Promise<unknown> {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ChatMessage } from '../../src/calls/chat-inputs.ts';
-import { readConversation } from '../../src/calls/conversation.ts';
-import { ServiceError } from '../../src/errors.ts';
+import type { ChatMessage } from '../../../src/calls/inputs/chat-inputs.ts';
+import { readConversation } from '../../../src/calls/kinds/conversation.ts';
+import { ServiceError } from '../../../src/errors.ts';
 
 const user: ChatMessage = { role: 'user', message: 'Hi' };
 const calls = (...names: readonly string[]): ChatMessage => ({

@@ -1,13 +1,13 @@
-import type { Snapshot } from '../catalog/snapshot.ts';
-import { ServiceError } from '../errors.ts';
-import type { ResolvedModel } from '../integrations/resolve.ts';
-import { versionOf, versionsOf } from '../prompts/prompt.ts';
-import { renderTemplate } from '../prompts/render.ts';
-import { promptTarget } from '../rbac/grants.ts';
-import { blameDefaults, type Defaults, joinDefaults, modelDefaults } from './defaults.ts';
-import { requireRecord } from './model-lookup.ts';
-import type { CallPermission } from './permission.ts';
-import { type InputSchema, type TaskInput, withDefaults } from './task-inputs.ts';
+import type { Snapshot } from '../../catalog/snapshot.ts';
+import { ServiceError } from '../../errors.ts';
+import type { ResolvedModel } from '../../integrations/resolve.ts';
+import { versionOf, versionsOf } from '../../prompts/prompt.ts';
+import { renderTemplate } from '../../prompts/render.ts';
+import { promptTarget } from '../../rbac/grants.ts';
+import { blameDefaults, type Defaults, joinDefaults, modelDefaults } from '../inputs/defaults.ts';
+import { type InputSchema, type TaskInput, withDefaults } from '../inputs/read-inputs.ts';
+import { requireRecord } from '../model-lookup.ts';
+import type { CallPermission } from '../permission.ts';
 
 const SHOWN_VERSIONS = 20;
 

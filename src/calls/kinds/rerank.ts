@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
-import { ServiceError } from '../errors.ts';
-import { type CallKind, estimateTokens } from './plan.ts';
-import { readInput, rerankInput } from './task-inputs.ts';
+import { ServiceError } from '../../errors.ts';
+import { readInput } from '../inputs/read-inputs.ts';
+import { rerankInput } from '../inputs/task-inputs.ts';
+import { type CallKind, estimateTokens } from '../plan.ts';
 import { modelUnfit } from './unfit.ts';
 
 /** What a task may rank: a text, or an object of which some fields or all are ranked by. */

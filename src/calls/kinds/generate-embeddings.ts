@@ -1,4 +1,4 @@
-import { ServiceError } from '../errors.ts';
+import { ServiceError } from '../../errors.ts';
 import type {
   BedrockAnswer,
   Embedding,
@@ -6,12 +6,13 @@ import type {
   EmbeddingsContent,
   EmbeddingsRequest,
   TokenCounts,
-} from '../integrations/codec.ts';
+} from '../../integrations/codec.ts';
+import { readInput } from '../inputs/read-inputs.ts';
+import { generateEmbeddingsInput } from '../inputs/task-inputs.ts';
+import { type CallKind, type CallPlan, type CallResult, estimateTokens } from '../plan.ts';
 import { cachedList, cachedText, keptVectors } from './cached-embeddings.ts';
 import { bodyBytes, type EmbeddingsPart, outputBytes, splitContent } from './embedding-requests.ts';
-import { type CallKind, type CallPlan, type CallResult, estimateTokens } from './plan.ts';
 import { shareTokens } from './shared-tokens.ts';
-import { generateEmbeddingsInput, readInput } from './task-inputs.ts';
 import { modelUnfit } from './unfit.ts';
 
 /** What is embedded stands in one of these inputs. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shareTokens } from '../../src/calls/shared-tokens.ts';
+import { shareTokens } from '../../../src/calls/kinds/shared-tokens.ts';
 
 describe('tokens of a shared request', () => {
   it('go by the lengths of the texts', () => {

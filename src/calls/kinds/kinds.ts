@@ -1,7 +1,7 @@
-import type { TaskType } from '../config.ts';
+import type { TaskType } from '../../config.ts';
+import type { CallKind } from '../plan.ts';
 import { chatComplete } from './chat-complete.ts';
 import { generateEmbeddings } from './generate-embeddings.ts';
-import type { CallKind } from './plan.ts';
 import { rerank } from './rerank.ts';
 import { textComplete } from './text-complete.ts';
 

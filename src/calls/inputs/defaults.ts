@@ -1,6 +1,6 @@
-import { ServiceError } from '../errors.ts';
-import type { ResolvedModel } from '../integrations/resolve.ts';
-import { type TaskInput, withoutNulls } from './task-inputs.ts';
+import { ServiceError } from '../../errors.ts';
+import type { ResolvedModel } from '../../integrations/resolve.ts';
+import { type TaskInput, withoutNulls } from './read-inputs.ts';
 
 /** Task inputs that a record gives where a task gives none. */
 export interface Defaults {

@@ -1,6 +1,6 @@
-import { ServiceError } from '../errors.ts';
-import type { ChatTurn, ToolCall, ToolResult } from '../integrations/codec.ts';
-import type { ToolCallInput } from './chat-inputs.ts';
+import { ServiceError } from '../../errors.ts';
+import type { ChatTurn, ToolCall, ToolResult } from '../../integrations/codec.ts';
+import type { ToolCallInput } from '../inputs/chat-inputs.ts';
 
 interface Entry {
   readonly call: ToolCall;

@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { findModel } from '../../src/calls/model-lookup.ts';
-import { generation } from '../../src/calls/task-inputs.ts';
-import { textComplete } from '../../src/calls/text-complete.ts';
-import { GENERATION_INPUTS } from '../../src/record-fields.ts';
-import { COMMAND, COMMAND_R, errorOf, llmHandler, outputOf, snapshotOf, type World } from '../workers/support/llm.ts';
+import { generation } from '../../../src/calls/inputs/task-inputs.ts';
+import { textComplete } from '../../../src/calls/kinds/text-complete.ts';
+import { findModel } from '../../../src/calls/model-lookup.ts';
+import { GENERATION_INPUTS } from '../../../src/record-fields.ts';
+import {
+  COMMAND,
+  COMMAND_R,
+  errorOf,
+  llmHandler,
+  outputOf,
+  snapshotOf,
+  type World,
+} from '../../workers/support/llm.ts';
 
 const PROVIDER = {
   type: 'aws_bedrock_cohere',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EMBED, errorOf, llmHandler, outputOf, type Sent, WORLD } from '../workers/support/llm.ts';
+import { EMBED, errorOf, llmHandler, outputOf, type Sent, WORLD } from '../../workers/support/llm.ts';
 
 const RERANK = 'cohere.rerank-v3-5:0';
 const world = {

@@ -1,5 +1,5 @@
-import { ServiceError } from '../errors.ts';
-import type { ChatImage } from '../integrations/codec.ts';
+import { ServiceError } from '../../errors.ts';
+import type { ChatImage } from '../../integrations/codec.ts';
 
 const DATA_URI = /^data:image\/(png|jpe?g|gif|webp);base64,([A-Za-z0-9+/]+={0,2})$/i;
 /** AWS, APIReference/API_runtime_Message.html: an image has at most 3.75 MB, and a conversation 20 of them. */

@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { failureOf, ServiceError } from '../errors.ts';
-import { answerInvalid } from '../integrations/answers.ts';
-import type { ChatReply, ChatRequest, Family, ToolCall } from '../integrations/codec.ts';
-import { type ChatMessage, chatCompleteInput, isPromptName, NOT_SERVED, says, type ToolSpec } from './chat-inputs.ts';
+import { failureOf, ServiceError } from '../../errors.ts';
+import { answerInvalid } from '../../integrations/answers.ts';
+import type { ChatReply, ChatRequest, Family, ToolCall } from '../../integrations/codec.ts';
+import { cachedWhole } from '../from-cache.ts';
+import {
+  type ChatMessage,
+  chatCompleteInput,
+  isPromptName,
+  NOT_SERVED,
+  says,
+  type ToolSpec,
+} from '../inputs/chat-inputs.ts';
+import { readInput, type TaskInput } from '../inputs/read-inputs.ts';
+import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from '../plan.ts';
 import { readConversation } from './conversation.ts';
-import { cachedWhole } from './from-cache.ts';
 import { jsonIn, parseJsonText } from './json-text.ts';
 import { blaming, filledIn, literalPrompt, notUsed, type PromptText, renderNamedPrompt } from './named-prompt.ts';
-import { type CallKind, DEFAULT_MAX_TOKENS, estimateTokens } from './plan.ts';
-import { readInput, type TaskInput } from './task-inputs.ts';
 import { modelUnfit } from './unfit.ts';
 
 /** Of a tool's name that nobody offered: Bedrock's own are at most 64 long. */

@@ -1,7 +1,8 @@
-import { TASK_TYPES, type TaskType } from '../config.ts';
-import { ServiceError } from '../errors.ts';
-import { didYouMean } from '../parsing.ts';
-import { notKnown, plainName, type TaskInput, unreadInputs } from './task-inputs.ts';
+import { TASK_TYPES, type TaskType } from '../../config.ts';
+import { ServiceError } from '../../errors.ts';
+import { didYouMean } from '../../parsing.ts';
+import { notKnown, type TaskInput, unreadInputs } from './read-inputs.ts';
+import { plainName } from './task-inputs.ts';
 import { TASK_SCHEMAS } from './task-schemas.ts';
 
 /** A reason is read at a glance; the task's log has the others. */

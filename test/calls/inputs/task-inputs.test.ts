@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blameDefaults } from '../../src/calls/defaults.ts';
-import { readInput, readNames, textCompleteInput } from '../../src/calls/task-inputs.ts';
-import { ServiceError } from '../../src/errors.ts';
+import { blameDefaults } from '../../../src/calls/inputs/defaults.ts';
+import { readInput } from '../../../src/calls/inputs/read-inputs.ts';
+import { readNames, textCompleteInput } from '../../../src/calls/inputs/task-inputs.ts';
+import { ServiceError } from '../../../src/errors.ts';
 
 const NAMES = { llmProvider: 'p', model: 'm' };
 

@@ -1,6 +1,6 @@
-import type { EmbeddingsContent, EmbeddingType } from '../integrations/codec.ts';
-import { BATCH_BYTES_AT_MOST, BATCH_TEXTS_AT_MOST } from '../integrations/lanes/line.ts';
-import { estimateTokens } from './plan.ts';
+import type { EmbeddingsContent, EmbeddingType } from '../../integrations/codec.ts';
+import { BATCH_BYTES_AT_MOST, BATCH_TEXTS_AT_MOST } from '../../integrations/lanes/line.ts';
+import { estimateTokens } from '../plan.ts';
 
 /** One request's part of what a task embeds. */
 export interface EmbeddingsPart {

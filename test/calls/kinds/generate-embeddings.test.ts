@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { generateEmbeddings } from '../../src/calls/generate-embeddings.ts';
-import { modelRecord } from '../../src/integrations/model.ts';
-import { resolveModel } from '../../src/integrations/resolve.ts';
-import { EMBED, errorOf, llmHandler, outputOf, type Sent, snapshotOf, WORLD } from '../workers/support/llm.ts';
+import { generateEmbeddings } from '../../../src/calls/kinds/generate-embeddings.ts';
+import { modelRecord } from '../../../src/integrations/model.ts';
+import { resolveModel } from '../../../src/integrations/resolve.ts';
+import { EMBED, errorOf, llmHandler, outputOf, type Sent, snapshotOf, WORLD } from '../../workers/support/llm.ts';
 
 const VECTOR = [0.25, -1, 3];
 const answer = () => ({ body: { embeddings: { float: [VECTOR] } }, tokens: { prompt: 3 } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NOT_SERVED } from '../../src/calls/chat-inputs.ts';
+import { NOT_SERVED } from '../../../src/calls/inputs/chat-inputs.ts';
 import {
   COMMAND,
   COMMAND_R,
@@ -8,7 +8,7 @@ import {
   type HandlerOptions,
   llmHandler,
   outputOf,
-} from '../workers/support/llm.ts';
+} from '../../workers/support/llm.ts';
 
 const NOVA = 'amazon.nova-lite-v1:0';
 const WORLD_OF_CHAT = {

@@ -1,7 +1,7 @@
-import type { TaskType } from '../config.ts';
-import { ServiceError } from '../errors.ts';
-import type { Codec } from '../integrations/codec.ts';
-import type { ResolvedModel } from '../integrations/resolve.ts';
+import type { TaskType } from '../../config.ts';
+import { ServiceError } from '../../errors.ts';
+import type { Codec } from '../../integrations/codec.ts';
+import type { ResolvedModel } from '../../integrations/resolve.ts';
 
 const DONE_BY: Readonly<Record<Exclude<keyof Codec, 'family'>, TaskType>> = {
   text: 'LLM_TEXT_COMPLETE',

@@ -1,6 +1,6 @@
 /** What somebody reads who mistypes an input: the place, what may stand there, and what to do. */
 import { describe, expect, it } from 'vitest';
-import { COMMAND, COMMAND_R, EMBED, errorOf, llmHandler, WORLD } from '../workers/support/llm.ts';
+import { COMMAND, COMMAND_R, EMBED, errorOf, llmHandler, WORLD } from '../../workers/support/llm.ts';
 
 const EMBED_V3 = 'cohere.embed-english-v3';
 const RERANK = 'cohere.rerank-v3-5:0';

@@ -1,6 +1,6 @@
 /** What completed tasks put out, for JSON Schemas and types; a test holds real outputs to them. */
 import { z } from 'zod';
-import { EMBEDDING_TYPES, FINISH_REASONS } from '../integrations/codec.ts';
+import { EMBEDDING_TYPES, FINISH_REASONS } from '../../integrations/codec.ts';
 
 const count = z.int().nonnegative();
 
