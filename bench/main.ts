@@ -4,6 +4,7 @@ import { endAllChildren } from '../devservers/processes.ts';
 import { benchAiModule } from './ai-module.ts';
 import { benchAuthorize } from './authorize.ts';
 import { benchBatching } from './batching.ts';
+import { benchCache } from './cache.ts';
 import { benchCatalog } from './catalog.ts';
 import { benchChaos } from './chaos.ts';
 import { benchCluster } from './cluster.ts';
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<object
   'ai-module': benchAiModule,
   authorize: benchAuthorize,
   batching: benchBatching,
+  cache: benchCache,
   catalog: benchCatalog,
   chaos: benchChaos,
   cluster: benchCluster,

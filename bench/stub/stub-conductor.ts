@@ -22,6 +22,8 @@ export interface StubOptions {
 
 type Answer = { readonly status: number; readonly body: string };
 
+/** The one expression that inputs may have. */
+const OWN_ID = '${workflow.workflowId}';
 const LONGEST_POLL_MS = 5_000;
 const NOTHING: Answer = { status: 204, body: '' };
 
@@ -165,7 +167,7 @@ function jsonOf(task: StubTask): string {
     pollCount,
     workerId,
   };
-  return `${JSON.stringify(own).slice(0, -1)},${template.constant}}`;
+  return `${JSON.stringify(own).slice(0, -1)},${template.constant.replaceAll(OWN_ID, workflowId)}}`;
 }
 
 const ENDINGS = {
