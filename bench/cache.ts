@@ -1,7 +1,8 @@
 import type { BenchOptions } from './support/options.ts';
 import { EMBEDDING_MODEL, writeRecords } from './support/records.ts';
 import { type Side, sideBySide } from './support/side-by-side.ts';
-import { PREFIX, startWorld, type World } from './support/world.ts';
+import { countedOf } from './support/usage-counts.ts';
+import { startWorld } from './support/world.ts';
 
 const AT_ONCE = 64;
 const LATENCY_MS = 20;
@@ -33,26 +34,17 @@ export async function benchCache({ quick, conductor = 'stub', rounds = quick ? 2
     hits: side('hits', 'a text of some words to embed'),
   };
   const { against, cpuMsPerTask } = await sideBySide(world, sides, { tasks, rounds, atOnce: AT_ONCE });
-  const found = await hitsOf(world);
+  // What was compared is what was meant to be.
+  const hitsOf = (integration: string): Promise<number> => countedOf(world, integration, EMBEDDING_MODEL, 'cacheHits');
+  const [hits, misses] = [await hitsOf('hits'), await hitsOf('misses')];
   const all = (rounds + 1) * tasks;
   // Those that run while the first is answered ask, too.
-  if (found.hits < all - 2 * AT_ONCE) throw new Error(`${found.hits} of ${all} tasks were given what is kept`);
-  if (found.misses !== 0) throw new Error(`${found.misses} texts of their own were found`);
+  if (hits < all - 2 * AT_ONCE) throw new Error(`${hits} of ${all} tasks were given what is kept`);
+  if (misses !== 0) throw new Error(`${misses} texts of their own were found`);
   return {
     ...{ conductor: world.conductor, tasks, atOnce: AT_ONCE, latencyMs: LATENCY_MS, rounds },
     cpuMsPerTask: cpuMsPerTask(),
     missesAgainstNone: against('misses', 'withoutCache'),
     hitsAgainstNone: against('hits', 'withoutCache'),
   };
-}
-
-/** What was compared is what was meant to be. */
-async function hitsOf({ redis }: World): Promise<{ readonly hits: number; readonly misses: number }> {
-  const days = (await redis.keys(`${PREFIX}run:usage:*`)).filter((key) => /:[\d-]{10}$/.test(key));
-  const count = async (integration: string): Promise<number> => {
-    const field = JSON.stringify([integration, EMBEDDING_MODEL, 'cacheHits']);
-    const each = await Promise.all(days.map(async (day) => Number((await redis.hget(day, field)) ?? 0)));
-    return each.reduce((sum, one) => sum + one, 0);
-  };
-  return { hits: await count('hits'), misses: await count('misses') };
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { BenchOptions } from './support/options.ts';
 import { TEXT_MODEL, writeRecords } from './support/records.ts';
 import { sideBySide } from './support/side-by-side.ts';
+import { countedOf } from './support/usage-counts.ts';
 import { PREFIX, startWorld, type World } from './support/world.ts';
 
 const AT_ONCE = 64;
@@ -49,12 +50,9 @@ export async function benchUsage({ quick, conductor = 'stub', rounds = quick ? 2
 }
 
 /** What was compared is what was meant to be: who records counted every call, who does not none. */
-async function demandCounted({ redis }: World, calls: number): Promise<void> {
-  const days = (await redis.keys(`${PREFIX}run:usage:*`)).filter((key) => /:[\d-]{10}$/.test(key));
+async function demandCounted(world: World, calls: number): Promise<void> {
   for (const side of SIDES) {
-    const field = JSON.stringify([side, TEXT_MODEL, 'calls']);
-    const each = await Promise.all(days.map(async (day) => Number((await redis.hget(day, field)) ?? 0)));
-    const counted = each.reduce((sum, count) => sum + count, 0);
+    const counted = await countedOf(world, side, TEXT_MODEL, 'calls');
     const expected = side === 'withoutUsage' ? 0 : calls;
     if (counted !== expected) throw new Error(`${side} counted ${counted} calls, not ${expected}`);
   }

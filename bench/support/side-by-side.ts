@@ -52,10 +52,7 @@ export async function sideBySide<S extends string>(
     const workload = await defineWorkload(world, side, side, sides[side].input);
     return { worker, workload };
   });
-  const figures = Object.fromEntries(names.map((side) => [side, { ended: [], cpuMsPerTask: [] }])) as unknown as Record<
-    S,
-    { readonly ended: number[]; readonly cpuMsPerTask: number[] }
-  >;
+  const figures = await ofEach(async () => ({ ended: [] as number[], cpuMsPerTask: [] as number[] }));
 
   for (let turn = 0; turn <= rounds; turn += 1) {
     const before = await ofEach((side) => cpuMs(running[side].worker.processId));

@@ -10,6 +10,8 @@ const EMBED = 'cohere.embed-v4:0';
 const CHAT = 'amazon.nova-lite-v1:0';
 const SECRET = 'a-secret-nobody-may-see';
 
+const PROVIDERS = ['main', 'off', 'west', 'wrong-secret', 'wrong-external-id', 'no-secret', 'sealed', 'stolen'];
+
 let world: World;
 let worker: RunningWorker;
 
@@ -47,16 +49,7 @@ beforeAll(async () => {
     'main:bad-default': JSON.stringify({ configuration: { modelId: CHAT, defaults: { temperature: 7 } } }),
     'main:named-only': JSON.stringify({ configuration: { modelId: CHAT, rawPrompts: false } }),
   };
-  for (const provider of [
-    'main',
-    'off',
-    'west',
-    'wrong-secret',
-    'wrong-external-id',
-    'no-secret',
-    'sealed',
-    'stolen',
-  ]) {
+  for (const provider of PROVIDERS) {
     models[`${provider}:${EMBED}`] = '{}';
     models[`${provider}:${CHAT}`] = '{}';
   }
@@ -67,17 +60,7 @@ beforeAll(async () => {
     secret: JSON.stringify({ template: 'Hello', integrations: [`main:${CHAT}`] }),
   });
   await world.redis.hset(world.key('applications'), 'bad', '{"workflows":["bad_*"]}');
-  const grants = [
-    'main',
-    'off',
-    'west',
-    'wrong-secret',
-    'wrong-external-id',
-    'no-secret',
-    'sealed',
-    'stolen',
-    'nowhere',
-  ].map((name) => [`INTEGRATION_PROVIDER:${name}`, 'EXECUTE']);
+  const grants = [...PROVIDERS, 'nowhere'].map((name) => [`INTEGRATION_PROVIDER:${name}`, 'EXECUTE']);
   await world.redis.hset(
     world.key('grants:USER:app:bad'),
     Object.fromEntries([...grants, ['PROMPT:summarize', 'READ'], ['PROMPT:unlinked', 'READ'], ['PROMPT:gone', 'READ']]),

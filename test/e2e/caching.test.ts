@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { dayOf } from '../../src/telemetry/usage-days.ts';
 import { seed } from './support/seed.ts';
@@ -48,9 +47,8 @@ it('an answer of one worker is given again by any, without a call, until the mod
     `main:${EMBED}`,
     JSON.stringify({ description: 'changed', configuration: { cache: { ttlSeconds: 600 } } }),
   );
-  // Every worker hears of it by itself.
-  await sleep(500);
-  expect(await world.redis.exists(world.key(`run:cache:main:${EMBED}:values`))).toBe(0);
+  // Workers hear of it by themselves.
+  await expect.poll(() => world.redis.exists(world.key(`run:cache:main:${EMBED}:values`))).toBe(0);
   expect((await embed({ text: 'Where is the claim?' })).output).not.toHaveProperty('cached');
   expect(await calls()).toBe(3);
 });

@@ -56,6 +56,15 @@ export const nothing = z.undefined().describe('Done.');
 /** The body of a route that takes none: some clients send `{}`. */
 export const noBody = z.union([z.strictObject({}), z.null(), z.undefined()]);
 
+/** A whole number of a query, from 1 to `most`. */
+export function countTo(most: number) {
+  return z
+    .string()
+    .regex(/^\d{1,4}$/, 'a number')
+    .transform(Number)
+    .pipe(z.number().min(1).max(most));
+}
+
 /** `true` or `false`, in any case: Python's clients write `False`. */
 export const flag = z.string().regex(/^(true|false)$/i, 'true or false');
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AUDIT_STREAMS } from '../../audit/reader.ts';
 import { ACTIONS, AUDIT_KINDS, changeRecord, denialRecord, entryId } from '../../audit/records.ts';
 import { ServiceError } from '../../errors.ts';
-import { answers } from '../http/schemas.ts';
+import { answers, countTo } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
 
 /** The largest time that a stream's id can hold is larger than what a date can. */
@@ -26,13 +26,7 @@ const query = z.object({
   from: time.optional().describe('The earliest time: ISO 8601, or milliseconds.'),
   to: time.optional().describe('The latest time.'),
   order: z.enum(['newest', 'oldest']).default('newest').describe('Which come first.'),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, 'a number')
-    .transform(Number)
-    .pipe(z.number().min(1).max(500))
-    .default(100)
-    .describe('How many records a page has at most: 1 to 500, by default 100.'),
+  limit: countTo(500).default(100).describe('How many records a page has at most: 1 to 500, by default 100.'),
   cursor: entryId.optional().describe('The `next` of the page before.'),
 });
 

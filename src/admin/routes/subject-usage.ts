@@ -3,31 +3,23 @@ import { z } from 'zod';
 import { ServiceError } from '../../errors.ts';
 import { parseSubject, subjectId } from '../../rbac/subject.ts';
 import { lastDays, USAGE_KEPT_DAYS } from '../../telemetry/usage-days.ts';
-import { answers } from '../http/schemas.ts';
+import { answers, countTo } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
 
 const DEFAULT_DAYS = 31;
 const LINES_AT_MOST = 1_000;
 const DEFAULT_LINES = 100;
 
-const within = (most: number) =>
-  z
-    .string()
-    .regex(/^\d{1,4}$/, 'a number')
-    .transform(Number)
-    .pipe(z.number().min(1).max(most))
-    .optional();
-
 const query = z.object({
   subject: z.string().min(1).optional().describe('One subject: `USER:x`, or `x`, of an application `app:x`.'),
   integration: z.string().min(1).optional().describe('Of this integration alone.'),
   model: z.string().min(1).optional().describe('Of models of this name alone.'),
-  lookUpWindow: within(USAGE_KEPT_DAYS).describe(
-    `Days, today among them: 1 to ${USAGE_KEPT_DAYS}, by default ${DEFAULT_DAYS}.`,
-  ),
-  limit: within(LINES_AT_MOST).describe(
-    `How many lines at most, those of the most tokens: 1 to ${LINES_AT_MOST}, by default ${DEFAULT_LINES}.`,
-  ),
+  lookUpWindow: countTo(USAGE_KEPT_DAYS)
+    .optional()
+    .describe(`Days, today among them: 1 to ${USAGE_KEPT_DAYS}, by default ${DEFAULT_DAYS}.`),
+  limit: countTo(LINES_AT_MOST)
+    .optional()
+    .describe(`How many lines at most, those of the most tokens: 1 to ${LINES_AT_MOST}, by default ${DEFAULT_LINES}.`),
 });
 
 const subjectUsage = z.object({

@@ -6,7 +6,7 @@ import type { ModelDay } from '../../telemetry/usage-reader.ts';
 import { callerOfRequest } from '../access/authorize.ts';
 import type { Caller } from '../access/caller.ts';
 import { integrationAsked, modelAsked } from '../access/targets.ts';
-import { answers } from '../http/schemas.ts';
+import { answers, countTo } from '../http/schemas.ts';
 import type { AdminParts } from '../parts.ts';
 import { demandRecord } from '../records.ts';
 
@@ -28,11 +28,7 @@ const tokenUsage = z.object({
 
 const historyQuery = z.object({
   model: z.string().optional().describe('One model; `*`, by default: every one.'),
-  lookUpWindow: z
-    .string()
-    .regex(/^\d{1,3}$/)
-    .transform(Number)
-    .pipe(z.number().min(1).max(USAGE_KEPT_DAYS))
+  lookUpWindow: countTo(USAGE_KEPT_DAYS)
     .optional()
     .describe(`Days, today among them: 1 to ${USAGE_KEPT_DAYS}, by default ${DEFAULT_DAYS}.`),
 });
