@@ -104,7 +104,7 @@ function* models(snapshot: Snapshot, names: KeyNames, now: Date): Iterable<Findi
     const resolved = modelOf(snapshot, field);
     const unfit = resolved && faultOfDefaults(resolved, [modelDefaults(resolved)]);
     if (unfit !== undefined) {
-      const message = `text tasks fail where they do not give it themselves: ${unfit.message}`;
+      const message = `tasks fail where they do not give it themselves: ${unfit.message}`;
       yield { severity: 'warning', key, field, message };
     }
     const integration = snapshot.integration(parts.integration);

@@ -101,8 +101,30 @@ describe('defaults', () => {
     });
     expect(found).toEqual([
       expect.stringMatching(
-        /^warning models p:cohere\.command-r-v1:0: text tasks fail .*: The record of p:cohere\.command-r-v1:0, configuration\.defaults: .*temperature/,
+        /^warning models p:cohere\.command-r-v1:0: tasks fail .*: The record of p:cohere\.command-r-v1:0, configuration\.defaults: .*temperature/,
       ),
     ]);
+  });
+
+  it.each([
+    ['cohere.embed-english-v3', { dimensions: 256 }, 'dimensions'],
+    ['cohere.embed-english-v3', { truncate: 'LEFT' }, 'truncate'],
+    [EMBED, { inputType: 'searchdocument' }, 'inputType'],
+    [EMBED, { dimensions: 100, embeddingTypes: ['int8'] }, 'dimensions'],
+    ['cohere.rerank-v3-5:0', { topN: 0 }, 'topN'],
+  ])('of %s are tried, too: %j', async (model, defaults, input) => {
+    expect(await findings({ models: { [`p:${model}`]: { configuration: { defaults } } } })).toEqual([
+      expect.stringMatching(
+        new RegExp(`^warning models p:${model}: tasks fail .*configuration\\.defaults: .*${input}`),
+      ),
+    ]);
+  });
+
+  it.each([
+    ['cohere.embed-english-v3', { inputType: 'search_query', truncate: 'END', embeddingTypes: 'int8' }],
+    [EMBED, { dimensions: '256', truncate: 'RIGHT', temperature: 9 }],
+    ['cohere.rerank-v3-5:0', { topN: 3 }],
+  ])('that %s takes are no finding: %j', async (model, defaults) => {
+    expect(await findings({ models: { [`p:${model}`]: { configuration: { defaults } } } })).toEqual([]);
   });
 });

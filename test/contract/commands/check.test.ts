@@ -311,7 +311,7 @@ describe('a finding in the records is exit code 1:', () => {
       'warning',
       'models',
       'p:chat',
-      'text tasks fail where they do not give it themselves: The record of p:chat, configuration.defaults: Input: topK',
+      'tasks fail where they do not give it themselves: The record of p:chat, configuration.defaults: Input: topK',
     ],
     [
       'a prompt with defaults that no prompt can have',
