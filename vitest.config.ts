@@ -11,8 +11,8 @@ const alias = { 'bedrock-cohere/tasks': fileURLToPath(new URL('src/tasks/index.t
  */
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/node', import.meta.url));
 
-/** What does as much as it can in a given time, and is to have the machine for itself. */
-const ALONE = ['test/e2e/fuzz.test.ts'];
+/** What does as much as it can in a given time, or counts what happens in one, and is to have the machine for itself. */
+const ALONE = ['test/e2e/fuzz.test.ts', 'test/contract/catalog/canary-among-many.test.ts'];
 
 /** What a test waits for comes in milliseconds; this only ends it where it does not come. Vitest's default of 1 s is a busy machine's hiccup. */
 const expectations = { poll: { timeout: 20_000 } };
@@ -42,6 +42,7 @@ export default defineConfig({
           name: 'contract',
           expect: expectations,
           include: ['test/contract/**/*.test.ts'],
+          exclude: ALONE,
           globalSetup: ['test/support/redis-for-all.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -4,7 +4,7 @@ import { startRedis } from '../../../devservers/redis-server.ts';
 import type { Server } from '../../../devservers/server.ts';
 import type { SubjectId } from '../../../src/rbac/subject.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
-import { type CatalogUnderTest, commandCounts, freshPrefix, startCatalog, until } from '../support/live-catalog.ts';
+import { type CatalogUnderTest, commandCounts, startCatalog, until } from '../support/live-catalog.ts';
 
 /** A Redis of its own: connections are killed, users are made, commands are counted, and it is emptied. */
 let server: Server;
@@ -103,22 +103,6 @@ describe('a right that is revoked while Redis tells of nothing', { timeout: 60_0
 });
 
 describe('the canary', { timeout: 60_000 }, () => {
-  it('is shared: among many workers about one a second writes it, and none while changes are heard', async () => {
-    const prefix = freshPrefix();
-    await using stack = new AsyncDisposableStack();
-    for (let n = 0; n < 6; n += 1) stack.use(await startCatalog(server.url, { prefix }));
-    await using under = await startCatalog(server.url, { prefix });
-    const writes = async () => (await commandCounts(under.other))['set'] ?? 0;
-    const before = await writes();
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    const idle = (await writes()) - before;
-    expect(idle).toBeGreaterThan(0);
-    // Each by itself would be more than 20.
-    expect(idle).toBeLessThan(14);
-    expect(under.catalog.staleForMs()).toBeUndefined();
-    expect(under.captured.at('warn')).toEqual([]);
-  });
-
   it('leaves nothing behind for ever, and is no reason to read', async () => {
     await using under = await startCatalog(server.url);
     const reads = async () => (await commandCounts(under.other))['hgetall'] ?? 0;
